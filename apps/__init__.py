@@ -1,0 +1,1 @@
+"""What Minato remembers and shows."""

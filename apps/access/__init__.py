@@ -1,0 +1,1 @@
+"""Viewers and the one question: may this viewer do that?"""

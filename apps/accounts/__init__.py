@@ -1,0 +1,1 @@
+"""Who people are: users, teams, memberships, invitations, tokens."""

@@ -1,0 +1,1 @@
+"""What teams own: apps, process types, config, domains."""

@@ -1,0 +1,1 @@
+"""Who did what: one row for every state-changing act."""

@@ -1,0 +1,1 @@
+"""Every change of what runs: the story of a deploy, told once."""

@@ -1,0 +1,1 @@
+"""Nodes and the containers seen on them."""

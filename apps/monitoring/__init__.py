@@ -1,0 +1,1 @@
+"""What probes last saw, and stored lines."""

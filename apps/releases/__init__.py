@@ -1,0 +1,1 @@
+"""Immutable, numbered: image, config and formation."""

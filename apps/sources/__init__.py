@@ -1,0 +1,1 @@
+"""What was received: one row per source, its bytes in the blob store."""

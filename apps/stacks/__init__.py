@@ -1,0 +1,1 @@
+"""The images that builds stand on."""

@@ -1,0 +1,1 @@
+"""The node process: instances, router, logs, probes."""

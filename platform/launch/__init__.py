@@ -1,0 +1,1 @@
+"""make run and friends: one file per thing it starts."""

@@ -1,0 +1,1 @@
+"""What Minato does, in plain Python: no Django, no Celery, no database."""

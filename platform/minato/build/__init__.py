@@ -1,0 +1,1 @@
+"""Source and stack in, image out: one file per lifecycle phase."""

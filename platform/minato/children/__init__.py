@@ -1,0 +1,1 @@
+"""Programs that run alone under `python3 -IS`: standard library only."""

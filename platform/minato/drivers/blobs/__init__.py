@@ -1,0 +1,22 @@
+"""Blobs named by the sha256 of their content."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+
+class Blobs(Protocol):
+    """A blob is whole or absent: written aside, synced, renamed."""
+
+    def put(self, file: Path) -> str:
+        """Move a finished file in and return its sha256."""
+
+    def open(self, sha256: str) -> BinaryIO:
+        """Raises PlatformError `blobs:platform:missing`."""
+
+    def size(self, sha256: str) -> int: ...
+    def exists(self, sha256: str) -> bool: ...
+    def remove(self, sha256: str) -> None: ...
+    def scratch(self) -> Path:
+        """Return a new empty file on the same file system, for `put`."""

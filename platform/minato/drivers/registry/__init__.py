@@ -1,0 +1,30 @@
+"""The OCI registry: reads manifests and configs, writes the platform's own images, deletes apps' repositories."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+
+class Registry(Protocol):
+    """References are `registry/repository[:tag|@digest]`. Raises PlatformError `registry:platform:*`."""
+
+    def digest(self, reference: str) -> str:
+        """Return the manifest's digest (sha256:…), or "" if there is no such manifest."""
+
+    def manifest(self, reference: str) -> dict[str, Any]:
+        """Return the manifest; OCI and Docker v2 are both accepted."""
+
+    def config(self, reference: str) -> dict[str, Any]:
+        """Return the image's config blob, with its labels under config.Labels."""
+
+    def push(self, reference: str, *, layers: list[Path | str], config: Mapping[str, Any], annotations: Mapping[str, str] | None = None) -> str:
+        """Write an image of gzip layer files (or digests already there) and return its digest."""
+
+    def tag(self, reference: str, tag: str) -> None: ...
+
+    def tags(self, repository: str) -> list[str]: ...
+
+    def delete(self, repository: str) -> None:
+        """Delete every manifest of a repository; no error if there is none. Blobs go with the next collection."""

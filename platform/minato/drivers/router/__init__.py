@@ -1,0 +1,15 @@
+"""HAProxy's admin socket: only `agent/router.py` calls it. Config text and commands are values in `minato/route/`."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Router(Protocol):
+    """Raises PlatformError `router:platform:*` when the socket does not answer or a command is refused."""
+
+    def command(self, line: str) -> str:
+        """Send one runtime command and return the answer, without its final newline."""
+
+    def commands(self, lines: list[str]) -> list[str]:
+        """Send several and return their answers in order; stops with an error at the first refusal."""

@@ -1,0 +1,1 @@
+"""Lines, counters and probes in, health out."""

@@ -1,0 +1,1 @@
+"""Git pack or archive in, Source out."""

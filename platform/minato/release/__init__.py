@@ -1,0 +1,1 @@
+"""Image, config and formation in, Spec out."""

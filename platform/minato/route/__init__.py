@@ -1,0 +1,1 @@
+"""Instances and domains in, router state out."""

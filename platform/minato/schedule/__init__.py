@@ -1,0 +1,1 @@
+"""Spec and what runs in, plan of steps out."""

@@ -1,0 +1,1 @@
+"""The words that every stage and driver shares."""

@@ -1,0 +1,27 @@
+"""A line of a log, in the stream, in the store and on a screen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """One line. `id` makes a replay harmless: (container, generation, offset) or `<fence>-<seq>`."""
+
+    id: str
+    at: datetime
+    app: str  # public id
+    source: str  # app | minato | build
+    process: str  # web.1, router, release.1, build
+    text: str
+    release: str = ""  # v6
+    build: str = ""
+    level: str = ""  # error, warning, info, debug or ""
+    status: int = 0  # HTTP status of a router line
+    container: str = ""
+
+    def render(self) -> str:
+        """Return Heroku's form: time, source[process]: message."""
+        return f"{self.at.isoformat(timespec='microseconds')} {self.source}[{self.process}]: {self.text}"

@@ -1,0 +1,91 @@
+"""What the router is told and what it says: one whole state per generation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, kw_only=True)
+class SlotState:
+    """One slot: a backend of the router held by one deploy's web process."""
+
+    number: int
+    app: str  # public id
+    app_name: str  # for logs and error pages
+    deploy: int  # number per app
+    release: str  # v6
+    service: str  # engine service whose instances are its servers
+    port: int  # every deploy's web process has a port of its own
+    check_path: str = ""  # "" means any status is ready
+    check_host: str = ""
+    draining: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class RouterState:
+    """Everything that one node's router must know, as of `generation`."""
+
+    generation: int
+    hosts: Mapping[str, int]  # host name -> slot number
+    slots: tuple[SlotState, ...] = ()
+    closed: Mapping[str, str] = field(default_factory=dict)  # host -> H-code: an app without a live web process
+
+    def to_json(self) -> dict[str, object]:
+        return {
+            "generation": self.generation,
+            "hosts": dict(self.hosts),
+            "slots": [vars(slot) for slot in self.slots],
+            "closed": dict(self.closed),
+        }
+
+    @classmethod
+    def from_json(cls, raw: Mapping[str, object]) -> RouterState:
+        """Read what `to_json` wrote; raises KeyError or TypeError on anything else."""
+        slots = raw["slots"]
+        hosts = raw["hosts"]
+        closed = raw.get("closed", {})
+        if not isinstance(slots, list) or not isinstance(hosts, dict) or not isinstance(closed, dict):
+            raise TypeError("a router state has lists and maps")
+        return cls(
+            generation=int(str(raw["generation"])),
+            hosts={str(host): int(number) for host, number in hosts.items()},
+            slots=tuple(SlotState(**slot) for slot in slots),
+            closed={str(host): str(code) for host, code in closed.items()},
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerSeen:
+    """One instance as the router's own probe last saw it."""
+
+    slot: int
+    container: str
+    address: str
+    check: str  # HAProxy's check_status: L7OK, L4CON, INI, …
+    ready: bool
+    last_check: str = ""  # e.g. "HTTP status 503"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SlotCounts:
+    """Requests of one slot since it was filled."""
+
+    slot: int
+    requests: int
+    failed: int  # what the router answered itself for want of an answer (502, 503, 504) and broken responses
+    errors_5xx: int
+    sessions: int  # open now
+
+
+@dataclass(frozen=True, kw_only=True)
+class Observed:
+    """What one node's agent reports, whole, every 2 s and on change. The JSON form is the same names."""
+
+    node: str
+    generation: int  # applied to the router
+    instances: tuple[Mapping[str, object], ...] = ()  # container, labels, state, ordinal, address, exit_code, oom, started_at, finished_at
+    servers: tuple[ServerSeen, ...] = ()
+    counts: tuple[SlotCounts, ...] = ()
+    engine: bool = True  # the engine answered
+    engine_started_at: str = ""  # RFC 3339; nothing counts as a crash within 60 s of it
