@@ -1,0 +1,79 @@
+"""The cast and the two kinds of Config: one of fakes, one of the running test platform."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+FAKES = "engine,registry,router,telemetry,streams"
+
+# Before Django reads its settings: unit tests never see this checkout's own platform.
+_scratch = tempfile.TemporaryDirectory(prefix="minato-unit-")
+os.environ["MINATO_REAL_VAR"] = os.environ.get("MINATO_VAR", "")
+os.environ["MINATO_VAR"] = _scratch.name
+os.environ["MINATO_FAKES"] = FAKES
+os.environ.pop("MINATO_NS", None)
+(Path(_scratch.name) / "data").mkdir()
+
+import pytest  # noqa: E402
+
+from minato.values.config import Config  # noqa: E402
+
+
+@pytest.fixture
+def config() -> Config:
+    """A Config whose outside is fakes."""
+    return Config.from_env()
+
+
+@pytest.fixture
+def harbour(db):
+    from apps.accounts.models import Team
+
+    return Team.objects.create(name="harbour")
+
+
+@pytest.fixture
+def alice(db, harbour):
+    """She owns `shop` with team harbour, as an admin."""
+    from apps.accounts.models import Membership, User
+
+    user = User.objects.create_user("alice", password="correct horse battery")
+    Membership.objects.create(team=harbour, user=user, role="admin")
+    return user
+
+
+@pytest.fixture
+def bob(db):
+    """A stranger with a team of his own."""
+    from apps.accounts.models import Membership, Team, User
+
+    user = User.objects.create_user("bob", password="correct horse battery")
+    Membership.objects.create(team=Team.objects.create(name="strangers"), user=user, role="admin")
+    return user
+
+
+@pytest.fixture
+def carol(db):
+    """She operates the platform."""
+    from apps.accounts.models import Membership, Team, User
+
+    user = User.objects.create_user("carol", password="correct horse battery", is_operator=True)
+    Membership.objects.create(team=Team.objects.create(name="operators"), user=user, role="admin")
+    return user
+
+
+@pytest.fixture
+def viewer(alice):
+    """Alice, as she comes by API."""
+    from apps.accounts.viewers import viewer_of
+
+    return viewer_of(alice, via="api")
+
+
+@pytest.fixture
+def shop(alice, harbour, viewer):
+    from apps.applications.actions import create_app
+
+    return create_app(name="shop", team=harbour, viewer=viewer)
