@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
+from minato.errors import PlatformError
+
 Entry = tuple[str, dict[str, str]]
 
 
@@ -21,7 +23,10 @@ class Streams(Protocol):
     def read(self, stream: str, *, after: str = "0", limit: int = 1000) -> list[Entry]: ...
 
     def follow(self, stream: str, *, after: str = "0", block: float = 1.0) -> Iterator[list[Entry]]:
-        """Yield batches as they come, an empty one every `block` seconds; never ends by itself."""
+        """Yield batches as they come, an empty one every `block` seconds (1 at most); never ends by itself.
+
+        While Redis is away it yields empty batches, and goes on after the last id when it is back.
+        """
 
     def end(self, stream: str, *, keep: float = 3600.0) -> None:
         """Let a finished stream expire after `keep` seconds."""
@@ -33,3 +38,8 @@ class Streams(Protocol):
 
     def wait(self, channel: str, *, timeout: float) -> bool:
         """Return true at a nudge; sleeps the time-out when Redis is away."""
+
+
+def away(error: Exception) -> PlatformError:
+    """Return what every method raises when Redis does not answer."""
+    return PlatformError(code="streams:platform:away", message="Live streams are away.", evidence=str(error))
