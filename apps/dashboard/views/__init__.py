@@ -1,0 +1,1 @@
+"""One view, one context, one page."""
