@@ -1,0 +1,35 @@
+"""Config vars: which keys and values are allowed."""
+
+from __future__ import annotations
+
+import re
+
+from minato.errors import UserError
+
+KEY = re.compile(r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")
+RESERVED = re.compile(r"^(PORT|PATH|LD_.*|MINATO_.*|CNB_.*)$")
+LONGEST = 64 * 1024  # bytes
+
+
+def check_key(key: str) -> None:
+    """Raise UserError unless `key` may be set by people."""
+    if not KEY.match(key):
+        raise UserError(
+            code="config:user:bad-key",
+            message=f"{key[:128]!r} is not a name for a config var.",
+            hint="Letters, digits and _, at most 128, not beginning with a digit.",
+        )
+    if RESERVED.match(key):
+        raise UserError(
+            code="config:user:reserved",
+            message=f"{key} is set by the platform.",
+            hint="PORT, PATH, LD_*, MINATO_* and CNB_* are reserved; choose another name.",
+        )
+
+
+def check_value(key: str, value: str) -> None:
+    """Raise UserError for what no environment can hold."""
+    if "\0" in value:
+        raise UserError(code="config:user:bad-value", message=f"The value of {key} holds a NUL byte.")
+    if len(value.encode()) > LONGEST:
+        raise UserError(code="config:user:too-long", message=f"The value of {key} is over {LONGEST // 1024} KiB.")
