@@ -2,23 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-from pathlib import Path
+import pytest
 
-FAKES = "engine,registry,router,telemetry,streams"
-
-# Before Django reads its settings: unit tests never see this checkout's own platform.
-_scratch = tempfile.TemporaryDirectory(prefix="minato-unit-")
-os.environ["MINATO_REAL_VAR"] = os.environ.get("MINATO_VAR", "")
-os.environ["MINATO_VAR"] = _scratch.name
-os.environ["MINATO_FAKES"] = FAKES
-os.environ.pop("MINATO_NS", None)
-(Path(_scratch.name) / "data").mkdir()
-
-import pytest  # noqa: E402
-
-from minato.values.config import Config  # noqa: E402
+from minato.values.config import Config
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
+from minato.errors import PlatformError
 from minato.values.log import Line
 
 
@@ -17,12 +18,34 @@ class Telemetry(Protocol):
     def write(self, lines: Iterable[Line]) -> None:
         """Store lines durably; the same id twice is one line."""
 
-    def query(self, sql: str, parameters: Mapping[str, Any]) -> list[dict[str, Any]]: ...
+    def query(self, sql: str, parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Run a bounded SELECT; `{name:Type}` in the SQL takes `parameters[name]`."""
 
-    def lines(self, app: str, *, limit: int = 200, before: str = "", build: str = "", source: str = "", process: str = "") -> list[Line]:
-        """Return an app's newest lines in order of time; `before` is an RFC 3339 time."""
+    def lines(
+        self,
+        app: str,
+        *,
+        limit: int = 200,
+        before: str = "",
+        since: str = "",
+        build: str = "",
+        source: str = "",
+        process: str = "",
+        level: str = "",
+        q: str = "",
+    ) -> list[Line]:
+        """Return an app's newest lines in order of time, each id once.
+
+        `before` and `since` are RFC 3339 times (exclusive, inclusive). Without `build` (a build's or deploy's id) the
+        lines of builds are left out. `process` is `web` or `web.1`; every word of `q` must occur, in any case.
+        """
 
     def delete(self, app: str) -> None:
         """Remove all that is stored of an app."""
 
     def ready(self) -> bool: ...
+
+
+def away(error: Exception | str) -> PlatformError:
+    """Return what every method raises when the store does not answer."""
+    return PlatformError(code="telemetry:platform:away", message="The log store is away.", evidence=str(error))

@@ -1,0 +1,82 @@
+"""A telemetry store in memory."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from minato.drivers.telemetry import away
+from minato.values.log import Line
+
+
+class FakeTelemetry:
+    """Implements Telemetry. `down = True` is a store that has gone away; `answers` maps SQL to rows."""
+
+    def __init__(self) -> None:
+        self.down = False
+        self.answers: dict[str, list[dict[str, Any]]] = {}
+        self.schema: list[str] = []
+        self._kept: dict[tuple[str, str, str], Line] = {}
+        self._lock = threading.Lock()
+
+    def migrate(self) -> list[str]:
+        self._answer()
+        applied = [] if self.schema else ["0001_lines.sql"]
+        self.schema += applied
+        return applied
+
+    def write(self, lines: Iterable[Line]) -> None:
+        self._answer()
+        with self._lock:
+            self._kept.update({(line.app, line.build, line.id): line for line in lines})
+
+    def query(self, sql: str, parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
+        self._answer()
+        return self.answers.get(sql, [])
+
+    def lines(
+        self,
+        app: str,
+        *,
+        limit: int = 200,
+        before: str = "",
+        since: str = "",
+        build: str = "",
+        source: str = "",
+        process: str = "",
+        level: str = "",
+        q: str = "",
+    ) -> list[Line]:
+        self._answer()
+        wanted: list[Callable[[Line], bool]] = [
+            lambda line: line.app == app and line.build == build,
+            lambda line: not before or line.at < datetime.fromisoformat(before),
+            lambda line: not since or line.at >= datetime.fromisoformat(since),
+            lambda line: not source or line.source == source,
+            lambda line: not process or process in (line.process, line.process.split(".")[0]),
+            lambda line: not level or line.level == level,
+            lambda line: all(word.lower() in line.text.lower() for word in q.split()),
+        ]
+        with self._lock:
+            found = [line for line in self._kept.values() if all(want(line) for want in wanted)]
+        return sorted(found, key=lambda line: line.at)[-limit:]
+
+    def delete(self, app: str) -> None:
+        self._answer()
+        with self._lock:
+            self._kept = {key: line for key, line in self._kept.items() if line.app != app}
+
+    def ready(self) -> bool:
+        return not self.down
+
+    def clear(self) -> None:
+        """Forget everything, for a test that begins."""
+        with self._lock:
+            self._kept.clear()
+        self.down = False
+
+    def _answer(self) -> None:
+        if self.down:
+            raise away("the fake is down")
