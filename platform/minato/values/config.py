@@ -65,6 +65,7 @@ class Config:
     ports: Ports
     database: str
     node: str = "n1"
+    slots: int = 1024  # of the router: as many deploys' web processes at once
     tls_cert: str = ""
     tls_key: str = ""
     times: Times = field(default_factory=Times)
@@ -109,6 +110,11 @@ class Config:
     def router_socket(self) -> Path:
         """HAProxy's admin socket: only the agent opens it."""
         return self.run / "router" / "admin.sock"
+
+    @property
+    def router_state(self) -> Path:
+        """What the router serves from when it starts: written by the agent, read by `launch.router`."""
+        return self.var / "data" / "router" / "state.json"
 
     @property
     def hook_socket(self) -> Path:
@@ -207,6 +213,7 @@ class Config:
             apps_domain=env.get("MINATO_APPS_DOMAIN", "apps.localhost"),
             ports=ports,
             database=env.get("MINATO_DATABASE", f"sqlite:///{var / 'data' / 'minato.sqlite3'}"),
+            slots=int(env.get("MINATO_SLOTS", "1024")),
             tls_cert=cert,
             tls_key=key,
             times=_times(env),
