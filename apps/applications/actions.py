@@ -1,0 +1,130 @@
+"""What people do with apps as such; what changes what runs is in `apps.deploys.actions`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
+from minato.drivers.wiring import drivers
+from minato.errors import UserError
+from minato.values import names
+
+from apps.access import policy
+from apps.access.viewer import Viewer
+from apps.accounts import tokens
+from apps.accounts.models import Team, User
+from apps.applications.models import App, Domain
+from apps.audit import actions as audit
+
+FIRST_SCOPES = ("read", "deploy")
+
+
+def create_app(*, name: str, team: Team, viewer: Viewer) -> App:
+    """Return a new, empty app of `team` with its own sealed key. Raises UserError `app:user:*`."""
+    policy.require_unbound(viewer, "app.create")
+    policy.require(viewer, "app.create", team.pk)
+    check_name(name)
+    app = App(name=name, team=team)
+    app.key = drivers(settings.MINATO).seal.new_key(app.uid)
+    try:
+        with transaction.atomic():
+            app.save(force_insert=True)
+            audit.record(viewer=viewer, action="app.create", object=app.uid, label=name, team=team.uid)
+    except IntegrityError as error:
+        message = _("The name %s is taken.") % name
+        raise UserError(code="app:user:name-taken", message=message, hint=_("Choose another name.")) from error
+    return app
+
+
+def check_name(name: str) -> None:
+    """Raise UserError unless an app may have this name."""
+    fault = names.app_name_fault(name)
+    if fault == "reserved":
+        message = _("The name %s is reserved.") % name
+        raise UserError(code="app:user:name-reserved", message=message, hint=_("Choose another name."))
+    if fault:
+        raise UserError(
+            code="app:user:bad-name",
+            message=_("This is not a name for an app."),
+            hint=_("3 to 30 lower-case letters, digits and -, beginning with a letter, not ending with -."),
+        )
+
+
+def first_token(*, app: App, viewer: Viewer) -> str:
+    """Return the secret of a token for one new app: read and deploy, as far as the viewer has them."""
+    policy.require(viewer, "app.create", app.team_id)
+    user = User.objects.get(pk=viewer.user_id)
+    scopes = [scope for scope in FIRST_SCOPES if scope in viewer.scopes]
+    return tokens.make(user=user, name=app.name, scopes=scopes, app=app, viewer=viewer)[1] if scopes else ""
+
+
+def update_app(*, app: App, changes: Mapping[str, str], viewer: Viewer) -> App:
+    """Set `deploy_branch` and `check_path` ("" for the default); the next deploy takes them."""
+    policy.require(viewer, "app.update", app.team_id)
+    for field, value in changes.items():
+        check_setting(field, value)
+    changed = {field: value for field, value in changes.items() if getattr(app, field) != value}
+    if not changed:
+        return app
+    with transaction.atomic():
+        App.objects.filter(pk=app.pk).update(**changed)
+        audit.record(
+            viewer=viewer, action="app.update", object=app.uid, label=app.name, team=app.team.uid, detail=dict(changed)
+        )
+    app.refresh_from_db()
+    return app
+
+
+SETTINGS: dict[str, Callable[[str], bool]] = {"deploy_branch": names.is_branch, "check_path": names.is_check_path}
+
+
+def check_setting(field: str, value: str) -> None:
+    """Raise UserError for a setting that does not exist or a value it cannot have."""
+    if field not in SETTINGS:
+        raise UserError(code="app:user:unknown-setting", message=_("There is no setting %s.") % field[:40])
+    if value and not SETTINGS[field](value):
+        message = _("%s cannot be that.") % field
+        hint = _("A branch is a name such as main; a check path begins with / and has no spaces.")
+        raise UserError(code=f"app:user:bad-{field.replace('_', '-')}", message=message, hint=hint)
+
+
+def add_domain(*, app: App, host: str, viewer: Viewer) -> Domain:
+    """Let `host` lead to the app, from its next deploy on. Raises UserError `domain:user:*`."""
+    policy.require(viewer, "app.update", app.team_id)
+    host = host.strip().lower()
+    _check_host(host)
+    try:
+        with transaction.atomic():
+            domain = Domain.objects.create(app=app, host=host)
+            _record_domain(app, "domain.add", host, viewer)
+    except IntegrityError as error:
+        message = _("The domain %s is taken.") % host
+        raise UserError(code="domain:user:taken", message=message) from error
+    return domain
+
+
+def remove_domain(*, app: App, host: str, viewer: Viewer) -> None:
+    """Let `host` lead nowhere, from the app's next deploy on."""
+    policy.require(viewer, "app.update", app.team_id)
+    with transaction.atomic():
+        gone, _rows = Domain.objects.filter(app=app, host=host).delete()
+        if not gone:
+            raise UserError(code="domain:user:not-found", message=_("There is no such domain."))
+        _record_domain(app, "domain.remove", host, viewer)
+
+
+def _check_host(host: str) -> None:
+    """The platform's own names are never somebody's domain."""
+    apps_domain = settings.MINATO.apps_domain.lower()
+    own = {apps_domain, settings.MINATO.url.split("://")[1].split(":")[0].lower()}
+    if not names.is_host(host) or host in own or host.endswith(f".{apps_domain}"):
+        message = _("This is not a domain that an app may have.")
+        raise UserError(
+            code="domain:user:bad-host", message=message, hint=_("A full host name such as shop.example.com.")
+        )
+
+
+def _record_domain(app: App, action: str, host: str, viewer: Viewer) -> None:
+    audit.record(viewer=viewer, action=action, object=app.uid, label=app.name, team=app.team.uid, detail={"host": host})
