@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from minato.drivers.clock import Clock
     from minato.drivers.engine import Engine
     from minato.drivers.git import Git
+    from minato.drivers.nodes import Nodes
     from minato.drivers.registry import Registry
     from minato.drivers.router import Router
     from minato.drivers.seal import Seal
@@ -55,6 +56,18 @@ class Drivers:
         from minato.drivers.router.haproxy import HaproxyRouter
 
         return HaproxyRouter(self.config.router_socket)
+
+    @functools.cached_property
+    def nodes(self) -> Nodes:
+        if "nodes" in self.config.fakes:
+            from minato.drivers.nodes.fake import FakeNodes
+
+            return FakeNodes()
+        from minato.drivers.nodes.http import HttpNodes
+
+        return HttpNodes(
+            self.config.internal_url, node=self.config.node, token=self.config.keys / f"node-{self.config.node}"
+        )
 
     @functools.cached_property
     def git(self) -> Git:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,8 +85,41 @@ class Observed:
 
     node: str
     generation: int  # applied to the router
-    instances: tuple[Mapping[str, object], ...] = ()  # container, labels, state, ordinal, address, exit_code, oom, started_at, finished_at
+    instances: tuple[
+        Mapping[str, object], ...
+    ] = ()  # container, labels, state, ordinal, address, exit_code, oom, started_at, finished_at
     servers: tuple[ServerSeen, ...] = ()
     counts: tuple[SlotCounts, ...] = ()
     engine: bool = True  # the engine answered
     engine_started_at: str = ""  # RFC 3339; nothing counts as a crash within 60 s of it
+
+    def to_json(self) -> dict[str, object]:
+        return {
+            "node": self.node,
+            "generation": self.generation,
+            "instances": [dict(instance) for instance in self.instances],
+            "servers": [asdict(server) for server in self.servers],
+            "counts": [asdict(counts) for counts in self.counts],
+            "engine": self.engine,
+            "engine_started_at": self.engine_started_at,
+        }
+
+    @classmethod
+    def from_json(cls, raw: Mapping[str, object]) -> Observed:
+        """Read what `to_json` wrote; raises KeyError, TypeError or ValueError on anything else."""
+        return cls(
+            node=str(raw["node"]),
+            generation=int(str(raw["generation"])),
+            instances=tuple(dict(instance) for instance in _rows(raw, "instances")),
+            servers=tuple(ServerSeen(**server) for server in _rows(raw, "servers")),
+            counts=tuple(SlotCounts(**counts) for counts in _rows(raw, "counts")),
+            engine=bool(raw["engine"]),
+            engine_started_at=str(raw["engine_started_at"]),
+        )
+
+
+def _rows(raw: Mapping[str, object], name: str) -> list[dict[str, Any]]:
+    rows = raw[name]
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise TypeError(f"{name} is a list of objects")
+    return rows

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from minato.errors import PlatformError
 from minato.values.router import Observed, RouterState
 
 
@@ -14,3 +15,8 @@ class Nodes(Protocol):
         """Hold up to 25 s for a generation newer than `after`; None when there is none yet."""
 
     def observe(self, observed: Observed) -> None: ...
+
+
+def away(why: str) -> PlatformError:
+    """Return what both methods raise when the control plane does not answer as agreed."""
+    return PlatformError(code="nodes:platform:away", message="The control plane does not answer.", evidence=why)
