@@ -41,6 +41,9 @@ class TeamQuerySet(models.QuerySet["Team"]):
     def visible_to(self, viewer: Viewer) -> TeamQuerySet:
         return self.filter(pk__in=viewer.teams)
 
+    def named(self, name_or_id: str) -> TeamQuerySet:
+        return self.filter(Q(name=name_or_id) | Q(uid=name_or_id))
+
 
 class Team(models.Model):
     """Who owns apps. Every person may have several."""
