@@ -56,10 +56,10 @@ def end(pid: int, *, seconds: float, first: signal.Signals = signal.SIGTERM) -> 
     """Ask a process to end, kill it after `seconds`; return whether it went by itself."""
     started = start_time(pid)
     _signal(pid, first)
-    if _gone(pid, started, seconds):
+    if gone(pid, started, seconds):
         return True
     _signal(pid, signal.SIGKILL)
-    _gone(pid, started, 5.0)
+    gone(pid, started, 5.0)
     return False
 
 
@@ -68,7 +68,8 @@ def _signal(pid: int, number: signal.Signals) -> None:
         os.kill(pid, number)
 
 
-def _gone(pid: int, started: int, seconds: float) -> bool:
+def gone(pid: int, started: int, seconds: float) -> bool:
+    """Wait for the end of that very process; False if it still runs after `seconds`."""
     until = time.monotonic() + seconds
     while alive(pid, started):
         if time.monotonic() > until:

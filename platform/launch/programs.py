@@ -1,0 +1,81 @@
+"""Which processes a platform has: two groups, each program a value."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from minato.values.config import Config
+
+from launch.stores import redis_file, registry_file
+
+NODE, CONTROL = "node", "control"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Program:
+    """One supervised process. `stop` is its patience in seconds, after which it is killed with its children."""
+
+    name: str
+    argv: tuple[str, ...]
+    stop: int = 5
+    umask: str = "022"
+    own_code: bool = False  # restarted by a start of another code version
+
+
+def node(config: Config) -> list[Program]:
+    """Return the node group in the order of its start."""
+    registry = ("docker-registry", "serve")
+    return [
+        Program(name="redis", argv=("redis-server", str(redis_file(config)))),
+        Program(name="registry", argv=(*registry, str(registry_file(config, "tcp")))),
+        # The trusted phases reach this socket as another user; what it stores lies in a folder of ours alone.
+        Program(name="registry-socket", argv=(*registry, str(registry_file(config, "unix"))), umask="000"),
+        Program(name="engine", argv=_python("-m", "launch.engine"), stop=60),
+        Program(name="telemetryd", argv=_python("-m", "telemetryd"), stop=20, own_code=True),
+        Program(name="router", argv=_python("-m", "launch.router"), stop=10),
+        Program(name="agent", argv=_python("-m", "agent"), stop=5, own_code=True),
+    ]
+
+
+def control(config: Config) -> list[Program]:
+    """Return the control group; all of it ends within 10 s."""
+    celery = _python("-m", "celery", "-A", "controlplane.celery")
+    worker = (*celery, "worker", "--loglevel", "info", "--without-gossip", "--without-mingle")
+    schedule = str(config.var / "data/celerybeat-schedule")
+    return [
+        Program(name="web", argv=_python("-m", "uvicorn", "controlplane.asgi:application", *_web(config)), stop=6),
+        Program(name="worker", argv=(*worker, "-n", "worker@%h", "-Q", "deploy,default", "-c", "4"), stop=6),
+        Program(name="builder", argv=(*worker, "-n", "builder@%h", "-Q", "build", "-c", "2"), stop=6),
+        Program(name="beat", argv=(*celery, "beat", "--loglevel", "info", "--pidfile=", "-s", schedule), stop=6),
+        Program(name="reconciler", argv=_python("manage.py", "reconcile"), stop=6),
+    ]
+
+
+def _web(config: Config) -> list[str]:
+    """Return uvicorn's options: live streams are cut after 3 s of a stop, or they would hold it for ever."""
+    tls = ["--ssl-certfile", config.tls_cert, "--ssl-keyfile", config.tls_key] if config.tls_cert else []
+    place = ["--host", config.bind, "--port", str(config.ports.web)]
+    manners = [
+        "--no-access-log",
+        "--no-server-header",
+        "--timeout-graceful-shutdown",
+        "3",
+        "--timeout-keep-alive",
+        "75",
+    ]
+    return [*place, *tls, *manners]
+
+
+def of_group(config: Config, group: str) -> list[Program]:
+    return node(config) if group == NODE else control(config)
+
+
+def _python(*words: str) -> tuple[str, ...]:
+    return (sys.executable, *words)
+
+
+def manage(config: Config, *words: str) -> list[str]:
+    """Return the argv of a management command."""
+    return [sys.executable, str(Path(config.root) / "manage.py"), *words]
