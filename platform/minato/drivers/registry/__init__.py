@@ -19,7 +19,14 @@ class Registry(Protocol):
     def config(self, reference: str) -> dict[str, Any]:
         """Return the image's config blob, with its labels under config.Labels."""
 
-    def push(self, reference: str, *, layers: list[Path | str], config: Mapping[str, Any], annotations: Mapping[str, str] | None = None) -> str:
+    def push(
+        self,
+        reference: str,
+        *,
+        layers: list[Path | str],
+        config: Mapping[str, Any],
+        annotations: Mapping[str, str] | None = None,
+    ) -> str:
         """Write an image of gzip layer files (or digests already there) and return its digest."""
 
     def tag(self, reference: str, tag: str) -> None: ...
