@@ -68,7 +68,7 @@ def checks(config: Config) -> dict[str, Callable[[], bool]]:
         "redis": lambda: ask(config.redis_socket, b"PING\r\n").startswith(b"+PONG"),
         "registry": lambda: at_port(config.ports.registry, "/v2/") == 200,
         "registry-socket": lambda: at_socket(config.registry_socket, "/v2/") == 200,
-        "engine": lambda: at_socket(config.engine_socket, "/_ping") == 200,
+        "engine": lambda: at_socket(config.engine_socket, "/swarm") == 200,  # the last thing that its wrapper prepares
         "telemetryd": lambda: at_port(config.ports.telemetry, "/ping") == 200,
         "router": lambda: b"Uptime" in ask(config.router_socket, b"show info\n"),
         "web": lambda: web_answers(config),
