@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from minato.route import haproxy
 from minato.values.router import SlotCounts
@@ -36,7 +36,7 @@ class Stats:
     """The backends that were asked about: their servers and their counters since HAProxy started."""
 
     servers: tuple[ServerStat, ...] = ()
-    counts: tuple[SlotCounts, ...] = ()
+    counts: Mapping[str, SlotCounts] = field(default_factory=dict)  # by backend
 
 
 def read_stats(answers: Iterable[str]) -> Stats:
@@ -44,7 +44,7 @@ def read_stats(answers: Iterable[str]) -> Stats:
     rows = [row for answer in answers for row in csv.DictReader(answer.removeprefix("# ").splitlines())]
     return Stats(
         servers=tuple(_server(row) for row in rows if row["svname"] != "BACKEND"),
-        counts=tuple(_counts(row) for row in rows if row["svname"] == "BACKEND"),
+        counts={row["pxname"]: _counts(row) for row in rows if row["svname"] == "BACKEND"},
     )
 
 

@@ -1,0 +1,27 @@
+"""`python -m agent`: one per node."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+
+from minato.drivers.wiring import drivers
+from minato.values.config import Config
+
+from agent.main import Agent
+
+
+def main() -> int:
+    """Run until SIGTERM or SIGINT; 1 when the supervisor should start it again."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    config = Config.from_env()
+    agent = Agent(config, drivers(config))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: agent.stop())
+    return 0 if agent.run() else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
