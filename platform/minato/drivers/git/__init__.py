@@ -22,6 +22,9 @@ class Git(Protocol):
     def update_ref(self, repository: Path, change: RefChange) -> bool:
         """Compare and swap; false when the ref is no longer at `change.old`."""
 
+    def is_commit(self, repository: Path, name: str) -> bool:
+        """Say whether an object (40 hex) is a commit itself, not a tag of one."""
+
     def entries(self, repository: Path, commit: str) -> BinaryIO:
         """Stream `ls-tree -r -t -l -z --full-tree`; the caller closes it."""
 

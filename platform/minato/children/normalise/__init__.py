@@ -1,0 +1,1 @@
+"""The archive normaliser: `python3 -IS <this folder>`, standard library only."""
