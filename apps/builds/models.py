@@ -2,16 +2,38 @@
 
 from __future__ import annotations
 
-from django.db import models
-from django.db.models import Q
+from datetime import timedelta
+
+from django.db import IntegrityError, models, transaction
+from django.db.models import F, Q
+from django.db.models.functions import Now
+from minato.values.ids import new_id
 
 from apps.applications.models import App
 from apps.sources.models import Source
-from minato.values.ids import new_id
 
 
 def build_id() -> str:
     return new_id("b")
+
+
+class BuildQuerySet(models.QuerySet["Build"]):
+    def claim(self, pk: int, *, owner: str, lease: float, seconds: float) -> int | None:
+        """Take a queued build for `lease` seconds, `seconds` long at most, and return the fence; None: not to be had."""
+        try:
+            with transaction.atomic():
+                taken = self.filter(pk=pk, state="queued", cancel=False).update(
+                    state="running",
+                    owner=owner[:100],
+                    fence=F("fence") + 1,
+                    attempt=F("attempt") + 1,
+                    lease_until=Now() + timedelta(seconds=lease),
+                    deadline=Now() + timedelta(seconds=seconds),
+                    started=Now(),
+                )
+        except IntegrityError:  # another build of this app is running
+            return None
+        return self.values_list("fence", flat=True).get(pk=pk) if taken else None
 
 
 class Build(models.Model):
@@ -46,11 +68,15 @@ class Build(models.Model):
     started = models.DateTimeField(null=True)
     finished = models.DateTimeField(null=True)
 
+    objects = BuildQuerySet.as_manager()
+
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["app", "number"], name="one_build_per_number"),
             models.UniqueConstraint(fields=["app"], condition=Q(state="running"), name="one_running_build_per_app"),
-            models.CheckConstraint(condition=~Q(state="running") | Q(lease_until__isnull=False), name="running_build_has_lease"),
+            models.CheckConstraint(
+                condition=~Q(state="running") | Q(lease_until__isnull=False), name="running_build_has_lease"
+            ),
             models.CheckConstraint(condition=~Q(state="succeeded") | Q(image__gt=""), name="succeeded_build_has_image"),
         ]
 

@@ -2,19 +2,56 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, F, OuterRef, Q
+from django.db.models.functions import Now
+from minato.values.ids import new_id
 
 from apps.applications.models import App
 from apps.builds.models import Build
 from apps.releases.models import Release
 from apps.sources.models import Source
-from minato.values.ids import new_id
 
 
 def deploy_id() -> str:
     return new_id("d")
+
+
+class DeployQuerySet(models.QuerySet["Deploy"]):
+    """Which deploys, and the claim; every other change of state goes through `hold.Hold.move` or `ends`."""
+
+    def unfinished(self) -> DeployQuerySet:
+        return self.filter(state__in=("queued", *Deploy.RUNNING))
+
+    def held(self) -> DeployQuerySet:
+        return self.filter(lease_until__gt=Now())
+
+    def free(self) -> DeployQuerySet:
+        """Nobody holds them, or the holder's lease is over."""
+        return self.filter(Q(lease_until__isnull=True) | Q(lease_until__lte=Now()))
+
+    def in_turn(self) -> DeployQuerySet:
+        """Unfinished, and no older deploy of the same app is."""
+        older = Deploy.objects.unfinished().filter(app_id=OuterRef("app_id"), id__lt=OuterRef("id"))
+        return self.unfinished().exclude(Exists(older))
+
+    def claim(self, pk: int, *, owner: str, lease: float) -> int | None:
+        """Take a deploy for `lease` seconds and return the fence; None: not its turn, or another worker has it."""
+        taken = (
+            self.filter(pk=pk)
+            .in_turn()
+            .free()
+            .update(
+                owner=owner[:100],
+                fence=F("fence") + 1,
+                attempt=F("attempt") + 1,
+                lease_until=Now() + timedelta(seconds=lease),
+            )
+        )
+        return self.values_list("fence", flat=True).get(pk=pk) if taken else None
 
 
 class Deploy(models.Model):
@@ -60,6 +97,8 @@ class Deploy(models.Model):
     live_at = models.DateTimeField(null=True)
     finished = models.DateTimeField(null=True)
 
+    objects = DeployQuerySet.as_manager()
+
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["app", "number"], name="one_deploy_per_number"),
@@ -70,7 +109,9 @@ class Deploy(models.Model):
             ),
             models.UniqueConstraint(fields=["app"], condition=Q(state="live"), name="one_live_deploy_per_app"),
             models.UniqueConstraint(
-                fields=["app", "idempotency_key"], condition=Q(idempotency_key__gt=""), name="one_deploy_per_idempotency_key"
+                fields=["app", "idempotency_key"],
+                condition=Q(idempotency_key__gt=""),
+                name="one_deploy_per_idempotency_key",
             ),
         ]
 

@@ -11,7 +11,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "controlplane.settings")
 
 app = Celery("minato")
 app.conf.update(
-    broker_url=settings.MINATO.broker_url,
+    broker_url="memory://" if "streams" in settings.MINATO.fakes else settings.MINATO.broker_url,
     broker_connection_retry_on_startup=True,
     broker_transport_options={
         "visibility_timeout": 43_200,

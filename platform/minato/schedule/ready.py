@@ -75,7 +75,7 @@ def latest(exits: Sequence[Seen]) -> Seen:
 
 
 def crashed(seen: Iterable[Seen], *, now: datetime, engine_started: datetime | None) -> Seen | None:
-    """Return the last of 5 exits within 60 s, or None. An engine that starts ends instances too: not counted for 60 s."""
+    """Return the last of 5 exits within 60 s, or None. An engine that starts ends instances too: 60 s of grace."""
     after = now - CRASH_WINDOW
     if engine_started is not None:
         after = max(after, engine_started + ENGINE_GRACE)

@@ -48,6 +48,7 @@ class Times:
     cancel: float = 10.0
     observe: float = 2.0
     stale: float = 10.0
+    settle: float = 5.0  # a process without a slot is started when it has run so long
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,27 @@
+"""Host names, as this machine resolves them."""
+
+from __future__ import annotations
+
+import functools
+import socket
+import threading
+
+PATIENCE = 0.5  # seconds: a resolver that hangs must not hold a deploy
+
+
+@functools.lru_cache(maxsize=1024)
+def resolves(host: str) -> bool:
+    """Say whether the machine's resolver knows `host`; asked once per process, no answer in time is a no."""
+    found = threading.Event()
+
+    def ask() -> None:
+        try:
+            socket.getaddrinfo(host, None, proto=socket.IPPROTO_TCP)
+        except OSError:
+            return
+        found.set()
+
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(PATIENCE)
+    return found.is_set()
