@@ -7,60 +7,19 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import BinaryIO
 
 from minato.drivers.engine import Output
-from minato.drivers.engine.client import away
+from minato.drivers.engine.scripted import Answer, Body, Exit, Held, Storage, has, longest, missing, now, rfc3339
 from minato.errors import Cancelled, PlatformError
 from minato.values.engine import Container, Event, Exec, Instance, Service, Task, Workload
 
-Run = Callable[[bytes, Output], int]
 TICK = 0.02
-T = TypeVar("T")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Answer:
-    """What a command does: writes `output`, then hangs or returns `code`. `run(stdin, output)` does all of it itself."""
-
-    code: int = 0
-    output: bytes = b""
-    hang: bool = False
-    run: Run | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Exit:
-    """How a container's own process ends: at once, with this code, having written `output`; `times` starts in all."""
-
-    code: int = 0
-    output: bytes = b""
-    oom: bool = False
-    times: int = 5
-
-
-@dataclass(kw_only=True)
-class Body:
-    """A container in memory."""
-
-    seen: Instance
-    command: tuple[str, ...]
-    output: bytes = b""
-    restart: bool = False
-
-
-@dataclass(kw_only=True)
-class Held:
-    """A service in memory. `tasks` are newest first."""
-
-    workload: Workload
-    tasks: list[Task] = field(default_factory=list)
-
-
-class FakeEngine:
+class FakeEngine(Storage):
     """Engine of `minato.drivers.engine` without an engine.
 
     Containers run as soon as they are started and never end by themselves. Knobs:
@@ -76,20 +35,16 @@ class FakeEngine:
     """
 
     def __init__(self, ns: str = "fake", log_root: Path | None = None) -> None:
-        self.ns = ns
+        super().__init__(ns)
         self.log_root = log_root
-        self.unpullable: set[str] = set()
         self.ran: list[tuple[str, Exec, bytes]] = []
         self.bodies: dict[str, Body] = {}
         self._held: dict[str, Held] = {}
         self._answers: dict[tuple[str, ...], Answer] = {}
         self._exits: dict[tuple[str, ...], Exit] = {}
         self._rejected: dict[str, str] = {}
-        self._volumes: dict[str, dict[str, str]] = {}
-        self._images: set[str] = set()
         self._events: list[Event] = []
         self._number = itertools.count(1)
-        self._away = False
         self._changed = threading.Condition(threading.RLock())
 
     # -- knobs ----------------------------------------------------------------------------------------------------
@@ -104,18 +59,18 @@ class FakeEngine:
         self._rejected[image] = error
 
     def go_away(self) -> None:
-        self._away = True
+        self.is_away = True
         self._tell()
 
     def come_back(self) -> None:
-        self._away = False
+        self.is_away = False
 
     def write(self, container: str, data: bytes) -> None:
         body = self._body(container)
         body.output += data
         if body.seen.log_path:
             lines = [
-                {"log": line.decode(errors="replace"), "stream": "stdout", "time": _rfc3339(_now())}
+                {"log": line.decode(errors="replace"), "stream": "stdout", "time": rfc3339(now())}
                 for line in data.splitlines(keepends=True)
             ]
             with Path(body.seen.log_path).open("a") as file:
@@ -161,7 +116,7 @@ class FakeEngine:
 
     def services(self, labels: Mapping[str, str]) -> list[Service]:
         self._present()
-        shown = [held.workload for held in self._held.values() if _has(held.workload.labels, labels)]
+        shown = [held.workload for held in self._held.values() if has(held.workload.labels, labels)]
         return [Service(name=one.name, labels=one.labels, replicas=one.replicas, image=one.image) for one in shown]
 
     def tasks(self, service: str) -> list[Task]:
@@ -172,7 +127,7 @@ class FakeEngine:
     def _service(self, name: str) -> Held:
         self._present()
         if name not in self._held:
-            raise _missing(f"service {name} not found")
+            raise missing(f"service {name} not found")
         return self._held[name]
 
     def _converge(self, held: Held) -> None:
@@ -212,7 +167,7 @@ class FakeEngine:
 
     def instances(self, labels: Mapping[str, str]) -> list[Instance]:
         self._present()
-        return [body.seen for body in self.bodies.values() if _has(body.seen.labels, labels)]
+        return [body.seen for body in self.bodies.values() if has(body.seen.labels, labels)]
 
     def start(self, container: Container) -> str:
         self._present()
@@ -242,7 +197,7 @@ class FakeEngine:
             raise PlatformError(code="engine:platform:conflict", message=f"Container {container} is not running")
         given = stdin.read() if stdin else b""
         self.ran.append((body.seen.container, command, given))
-        how = _longest(self._answers, command.argv) or Answer()
+        how = longest(self._answers, command.argv) or Answer()
         if how.run:
             return how.run(given, output)
         if how.output:
@@ -279,7 +234,7 @@ class FakeEngine:
             if piece := body.output[shown:]:
                 shown += len(piece)
                 yield piece
-            if ended or self._away:
+            if ended or self.is_away:
                 return
             with self._changed:
                 self._changed.wait(TICK)
@@ -319,7 +274,7 @@ class FakeEngine:
 
     def _begin(self, body: Body) -> None:
         """Start a container's process, and let it do what `exits` says of its command."""
-        body.seen = replace(body.seen, state="running", exit_code=None, started_at=_now(), finished_at=None)
+        body.seen = replace(body.seen, state="running", exit_code=None, started_at=now(), finished_at=None)
         self._happen("start", body)
         how = self._how(body.command)
         if not how:
@@ -330,7 +285,7 @@ class FakeEngine:
 
     def _die(self, container: str, code: int, *, oom: bool = False) -> Body:
         body = self._body(container)
-        body.seen = replace(body.seen, state="exited", exit_code=code, oom=oom, address="", finished_at=_now())
+        body.seen = replace(body.seen, state="exited", exit_code=code, oom=oom, address="", finished_at=now())
         if oom:
             self._happen("oom", body)
         self._happen("die", body, code)
@@ -346,7 +301,7 @@ class FakeEngine:
                 held.tasks[place] = replace(task, state=state, desired="shutdown", error=error, exit_code=code)
 
     def _how(self, command: tuple[str, ...]) -> Exit | None:
-        return _longest(self._exits, command)
+        return longest(self._exits, command)
 
     def _find(self, container: str) -> Body | None:
         return next((b for b in self.bodies.values() if container in (b.seen.container, b.seen.name)), None)
@@ -355,41 +310,8 @@ class FakeEngine:
         self._present()
         body = self._find(container)
         if not body:
-            raise _missing(f"No such container: {container}")
+            raise missing(f"No such container: {container}")
         return body
-
-    # -- volumes and images ---------------------------------------------------------------------------------------
-
-    def ensure_volume(self, name: str, labels: Mapping[str, str]) -> None:
-        self._present()
-        self._volumes.setdefault(name, {"minato.ns": self.ns, **labels})
-
-    def volumes(self, labels: Mapping[str, str]) -> list[str]:
-        self._present()
-        return sorted(name for name, own in self._volumes.items() if _has(own, labels))
-
-    def remove_volume(self, name: str) -> None:
-        self._present()
-        self._volumes.pop(name, None)
-
-    def pull(self, image: str) -> None:
-        self._present()
-        if image in self.unpullable:
-            raise PlatformError(
-                code="engine:platform:pull",
-                message=f"The image {image} cannot be fetched.",
-                hint="The registry must be running and must still hold it.",
-                evidence="manifest unknown",
-            )
-        self._images.add(image)
-
-    def images(self, repository: str) -> list[str]:
-        self._present()
-        return sorted(image for image in self._images if image.startswith(f"{repository}@"))
-
-    def remove_image(self, reference: str) -> None:
-        self._present()
-        self._images.discard(reference)
 
     # -- what happens ---------------------------------------------------------------------------------------------
 
@@ -399,7 +321,7 @@ class FakeEngine:
         while True:
             fresh, shown = self._events[shown:], len(self._events)
             yield from (event for event in fresh if event.at.timestamp() >= since)
-            if self._away:
+            if self.is_away:
                 return
             with self._changed:
                 self._changed.wait(TICK)
@@ -411,35 +333,10 @@ class FakeEngine:
 
     def _happen(self, action: str, body: Body, code: int | None = None) -> None:
         seen = body.seen
-        event = Event(action=action, container=seen.container, labels=seen.labels, at=_now(), exit_code=code)
+        event = Event(action=action, container=seen.container, labels=seen.labels, at=now(), exit_code=code)
         self._events.append(event)
         self._tell()
 
     def _tell(self) -> None:
         with self._changed:
             self._changed.notify_all()
-
-    def _present(self) -> None:
-        if self._away:
-            raise away("the fake went away")
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
-def _rfc3339(moment: datetime) -> str:
-    return moment.isoformat().replace("+00:00", "000Z")
-
-
-def _has(labels: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
-    return all(labels.get(key) == value for key, value in wanted.items())
-
-
-def _missing(message: str) -> PlatformError:
-    return PlatformError(code="engine:platform:missing", message=message)
-
-
-def _longest(table: Mapping[tuple[str, ...], T], argv: tuple[str, ...]) -> T | None:
-    fitting = [prefix for prefix in table if argv[: len(prefix)] == prefix]
-    return table[max(fitting, key=len)] if fitting else None

@@ -56,6 +56,7 @@ def prepare(wishes: Wishes) -> None:
         ensure_network(api, "docker_gwbridge", gateway_options(wishes.ns))
         ensure_network(api, builds_network(wishes.ns), builds_options(wishes), ipam(wishes), {"minato.ns": wishes.ns})
         ensure_swarm(api, wishes.address)
+        remove_ingress(api)
 
 
 def gateway_options(ns: str) -> dict[str, str]:
@@ -106,3 +107,10 @@ def ensure_swarm(api: Any, address: str) -> None:
             message=f"The engine's swarm is {state}.",
             hint=f"Its address {address} must be this machine's.",
         )
+
+
+def remove_ingress(api: Any) -> None:
+    """Remove Swarm's own network: nothing here publishes ports, and without it an engine starts sooner."""
+    for network in api.networks(filters={"driver": ["overlay"]}):
+        if network["Name"] == "ingress":
+            api.remove_network(network["Id"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
@@ -27,7 +28,8 @@ class SwarmEngine:
         self.ns = ns
         self.clients = Clients(socket)
         self._root = ""
-        self._states: OrderedDict[tuple[str, str], Mapping[str, Any]] = OrderedDict()
+        self._looks: OrderedDict[tuple[str, str], Mapping[str, Any]] = OrderedDict()
+        self._lock = threading.Lock()
 
     @property
     def api(self) -> Any:
@@ -117,25 +119,30 @@ class SwarmEngine:
     def instances(self, labels: Mapping[str, str]) -> list[Instance]:
         with translated():
             listed = self.api.containers(all=True, filters=self._filters(labels))
-        seen = ((item, self._state(item)) for item in listed)
-        return [views.instance(item, state, self._data_root()) for item, state in seen if state]
+        looked = ((item, self._look(item)) for item in listed)
+        return [views.instance(item, seen, self._data_root()) for item, seen in looked if seen]
 
-    def _state(self, item: Mapping[str, Any]) -> Mapping[str, Any] | None:
-        """Return what inspect says of the state, None if the container vanished.
+    def _look(self, item: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """Return what inspect says of state and address, None if the container vanished.
 
-        A task's container never runs twice: for those one look per state is enough.
+        The list may be older than that. A task's container never runs twice: for those one look per state is enough.
         """
         key = (str(item["Id"]), str(item["State"]))
-        if key in self._states:
-            return self._states[key]
-        state: Mapping[str, Any] | None = None
+        if key in self._looks:
+            return self._looks[key]
+        seen: Mapping[str, Any] | None = None
         with forgiving("missing"), translated():
-            state = self.api.inspect_container(item["Id"])["State"]
-        if state and state["Status"] == key[1] and views.TASK_NAME in item["Labels"]:
-            self._states[key] = state
-            while len(self._states) > REMEMBERED:
-                self._states.popitem(last=False)
-        return state
+            whole = self.api.inspect_container(item["Id"])
+            seen = {"State": whole["State"], "NetworkSettings": whole["NetworkSettings"]}
+        if seen and seen["State"]["Status"] == key[1] and views.TASK_NAME in item["Labels"]:
+            self._remember(key, seen)
+        return seen
+
+    def _remember(self, key: tuple[str, str], seen: Mapping[str, Any]) -> None:
+        with self._lock:
+            self._looks[key] = seen
+            while len(self._looks) > REMEMBERED:
+                self._looks.popitem(last=False)
 
     def _data_root(self) -> str:
         if not self._root:

@@ -38,16 +38,17 @@ def task(raw: Mapping[str, Any], service: str) -> Task:
     )
 
 
-def instance(listed: Mapping[str, Any], state: Mapping[str, Any], root: str) -> Instance:
-    """Join a line of the container list with the `State` that inspect tells; `root` is the engine's data root."""
+def instance(listed: Mapping[str, Any], seen: Mapping[str, Any], root: str) -> Instance:
+    """Join a line of the container list with what inspect tells; `root` is the engine's data root."""
     labels = listed.get("Labels") or {}
+    state = seen["State"]
     running = state["Running"]
     return Instance(
         container=listed["Id"],
         name=listed["Names"][0].lstrip("/"),
         labels=labels,
         state=state["Status"],
-        address=address(listed),
+        address=address(seen),
         exit_code=None if running or state["Status"] == "created" else state["ExitCode"],
         oom=state["OOMKilled"],
         started_at=moment(state["StartedAt"]),
@@ -57,9 +58,9 @@ def instance(listed: Mapping[str, Any], state: Mapping[str, Any], root: str) -> 
     )
 
 
-def address(listed: Mapping[str, Any]) -> str:
+def address(seen: Mapping[str, Any]) -> str:
     """Return the address on the default bridge, else on the only other network, else ""."""
-    networks = listed["NetworkSettings"]["Networks"]
+    networks = seen["NetworkSettings"]["Networks"]
     found: Mapping[str, Any] = networks.get("bridge") or next(iter(networks.values()), {})
     return str(found.get("IPAddress", ""))
 
