@@ -8,10 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Event
 
 from minato.drivers.engine import Engine
 from minato.errors import PlatformError
-from minato.values.engine import Event, Instance
+from minato.values.engine import Event as EngineEvent
+from minato.values.engine import Instance
 
 from agent.bell import Bell
 
@@ -35,11 +37,12 @@ class Sight:
 class Watch:
     """Two threads call `look_always` and `follow_always`; anybody reads `sight`."""
 
-    def __init__(self, engine: Engine, *, ns: str, socket: Path, bell: Bell) -> None:
+    def __init__(self, engine: Engine, *, ns: str, socket: Path, bell: Bell, ended: Event) -> None:
         self.engine = engine
         self.labels = {"minato.ns": ns}
         self.socket = socket
         self.changed = bell
+        self.ended = ended
         self._again = Bell()
         self._seen = Sight()
         self._at = time.monotonic()
@@ -53,7 +56,7 @@ class Watch:
         return self._seen
 
     def look_always(self) -> None:
-        while True:
+        while not self.ended.is_set():
             self.look()
             self._again.wait(PERIOD)
 
@@ -73,7 +76,7 @@ class Watch:
             self.changed.ring()
 
     def follow_always(self) -> None:
-        while True:
+        while not self.ended.is_set():
             since = time.time()
             try:
                 for event in self.engine.events(since):
@@ -84,7 +87,7 @@ class Watch:
             self._again.ring()
             time.sleep(RETRY)
 
-    def _note(self, event: Event) -> None:
+    def _note(self, event: EngineEvent) -> None:
         """Remember an exit: the container may be gone before the next look."""
         if event.action == "die" and "minato.deploy" in event.labels:
             self._exits[event.container] = (time.monotonic(), exited(event))
@@ -96,7 +99,7 @@ class Watch:
         return [instance for name, (_, instance) in list(self._exits.items()) if name not in present]
 
 
-def exited(event: Event) -> Instance:
+def exited(event: EngineEvent) -> Instance:
     """Return the instance that an exit leaves when its container is removed at once."""
     name = event.labels.get("com.docker.swarm.task.name", "")
     ordinal = name.split(".")[1] if name.count(".") >= 2 else "0"

@@ -34,12 +34,12 @@ class Agent:
     def __init__(self, config: Config, drivers: Drivers) -> None:
         self.config = config
         self.bell = Bell()
-        self.desired = Desired(drivers.nodes, self.bell)
-        self.watch = Watch(drivers.engine, ns=config.ns, socket=config.engine_socket, bell=self.bell)
+        self.ended = threading.Event()
+        self.desired = Desired(drivers.nodes, self.bell, self.ended)
+        self.watch = Watch(drivers.engine, ns=config.ns, socket=config.engine_socket, bell=self.bell, ended=self.ended)
         self.router = RouterKeeper(drivers.router, file=config.router_state, slots=config.slots)
-        self.reports = Reports(drivers.nodes, period=config.times.observe)
+        self.reports = Reports(drivers.nodes, self.ended, period=config.times.observe)
         self.counters = Counters()
-        self._ended = threading.Event()
         self._failed = False
         self._moved_at = 0.0
         self._before: Observed | None = None
@@ -55,7 +55,7 @@ class Agent:
             self.start(work)
         self.watch.look()
         wait = 0.0
-        while not self._ended.is_set():
+        while not self.ended.is_set():
             self.bell.wait(wait)
             wait = self.step()
         return not self._failed
@@ -65,7 +65,7 @@ class Agent:
         threading.Thread(target=self._guard, args=(work,), name=work.__qualname__, daemon=True).start()
 
     def stop(self) -> None:
-        self._ended.set()
+        self.ended.set()
         self.bell.ring()
 
     def step(self) -> float:
@@ -106,14 +106,15 @@ class Agent:
 class Desired:
     """The newest state that the control plane wants; None until it has said so once."""
 
-    def __init__(self, nodes: Nodes, bell: Bell) -> None:
+    def __init__(self, nodes: Nodes, bell: Bell, ended: threading.Event) -> None:
         self.nodes = nodes
         self.changed = bell
+        self.ended = ended
         self.state: RouterState | None = None
         self._after = 0
 
     def ask_always(self) -> None:
-        while True:
+        while not self.ended.is_set():
             self.ask()
 
     def ask(self) -> None:
@@ -134,12 +135,14 @@ class Desired:
 class Reports:
     """Sends the newest report in a thread of its own, so that a slow control plane keeps no router waiting."""
 
-    def __init__(self, nodes: Nodes, *, period: float) -> None:
+    def __init__(self, nodes: Nodes, ended: threading.Event, *, period: float) -> None:
         self.nodes = nodes
+        self.ended = ended
         self.period = period
         self._newest: Observed | None = None
         self._due = Bell()
         self._sent_at = 0.0
+        self._away = False
 
     def give(self, observed: Observed, *, urgent: bool, period: float) -> None:
         """Hand over a report, which is sent at once if it is `urgent` or the last is older than `period` seconds."""
@@ -148,17 +151,18 @@ class Reports:
             self._due.ring()
 
     def send_always(self) -> None:
-        away = False
-        while True:
+        while not self.ended.is_set():
             self._due.wait(self.period)
-            if self._newest is None:
-                continue
-            self._sent_at = time.monotonic()
-            try:
-                self.nodes.observe(self._newest)
-                away = False
-            except PlatformError as error:
-                if not away:
-                    log.warning("not reported: %s %s", error.message, error.evidence)
-                away = True
-                time.sleep(RETRY)
+            if self._newest is not None:
+                self.send(self._newest)
+
+    def send(self, observed: Observed) -> None:
+        self._sent_at = time.monotonic()
+        try:
+            self.nodes.observe(observed)
+            self._away = False
+        except PlatformError as error:
+            if not self._away:
+                log.warning("not reported: %s %s", error.message, error.evidence)
+            self._away = True
+            time.sleep(RETRY)
