@@ -95,7 +95,7 @@ class Drivers:
             return FakeTelemetry()
         from minato.drivers.telemetry.clickhouse import ClickHouseTelemetry
 
-        return ClickHouseTelemetry(self.config.telemetry_url)
+        return ClickHouseTelemetry(self.config.telemetry_url, self.config.keys)
 
     @functools.cached_property
     def streams(self) -> Streams:

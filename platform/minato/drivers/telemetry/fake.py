@@ -61,7 +61,7 @@ class FakeTelemetry:
         ]
         with self._lock:
             found = [line for line in self._kept.values() if all(want(line) for want in wanted)]
-        return sorted(found, key=lambda line: line.at)[-limit:]
+        return sorted(found, key=lambda line: (line.at, line.id))[-limit:]
 
     def delete(self, app: str) -> None:
         self._answer()
