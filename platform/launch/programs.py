@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 
 from minato.values.config import Config
 
@@ -22,6 +21,7 @@ class Program:
     stop: int = 5
     umask: str = "022"
     own_code: bool = False  # restarted by a start of another code version
+    log: str = ""  # name of its log when that is not its own name
 
 
 def node(config: Config) -> list[Program]:
@@ -34,7 +34,7 @@ def node(config: Config) -> list[Program]:
         Program(name="registry-socket", argv=(*registry, str(registry_file(config, "unix"))), umask="000"),
         Program(name="engine", argv=_python("-m", "launch.engine"), stop=60),
         Program(name="telemetryd", argv=_python("-m", "telemetryd"), stop=20, own_code=True),
-        Program(name="router", argv=_python("-m", "launch.router"), stop=10),
+        Program(name="router", argv=_python("-m", "launch.router"), stop=10, log="router-start"),
         Program(name="agent", argv=_python("-m", "agent"), stop=5, own_code=True),
     ]
 
@@ -74,8 +74,3 @@ def of_group(config: Config, group: str) -> list[Program]:
 
 def _python(*words: str) -> tuple[str, ...]:
     return (sys.executable, *words)
-
-
-def manage(config: Config, *words: str) -> list[str]:
-    """Return the argv of a management command."""
-    return [sys.executable, str(Path(config.root) / "manage.py"), *words]

@@ -49,7 +49,7 @@ stopwaitsecs = {stop}
 killasgroup = true
 umask = {umask}
 redirect_stderr = true
-stdout_logfile = {logs}/{name}.log
+stdout_logfile = {logs}/{log}.log
 stdout_logfile_maxbytes = 10MB
 stdout_logfile_backups = 3
 """
@@ -82,6 +82,7 @@ def config_text(config: Config, group: str, programs: list[Program]) -> str:
 def _program(config: Config, program: Program) -> str:
     return PROGRAM.format(
         name=program.name,
+        log=program.log or program.name,
         command=command(program.argv),
         stop=program.stop,
         umask=program.umask,
