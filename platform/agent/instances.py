@@ -76,10 +76,11 @@ class Watch:
             self.changed.ring()
 
     def follow_always(self) -> None:
+        since = time.time()
         while not self.ended.is_set():
-            since = time.time()
             try:
                 for event in self.engine.events(since):
+                    since = event.at.timestamp()  # a stream that breaks off goes on here; an event twice is harmless
                     self._note(event)
                     self._again.ring()
             except PlatformError as error:
