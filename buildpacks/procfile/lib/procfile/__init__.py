@@ -1,0 +1,1 @@
+"""Process types from a Procfile."""

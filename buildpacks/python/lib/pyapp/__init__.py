@@ -1,0 +1,1 @@
+"""A Python app: which version, which packages, which server."""
