@@ -24,7 +24,7 @@ class PhaseShape(serializers.Serializer[Any]):
 class BuildShape(serializers.ModelSerializer[Build]):
     id = serializers.CharField(source="uid")
     commit = serializers.CharField(source="source.commit")
-    source = serializers.CharField(source="source.sha256")
+    source_sha256 = serializers.CharField(source="source.sha256")
     origin = serializers.CharField(source="source.origin")
     phases = PhaseShape(many=True)
     processes = serializers.DictField(child=serializers.CharField())
@@ -32,7 +32,7 @@ class BuildShape(serializers.ModelSerializer[Build]):
     class Meta:
         model = Build
         fields = (
-            *("id", "number", "state", "commit", "source", "origin", "builder_image", "run_image", "image"),
+            *("id", "number", "state", "commit", "source_sha256", "origin", "builder_image", "run_image", "image"),
             *("processes", "phases", "reused_layers", "size", "code", "message", "hint"),
             *("created", "started", "finished"),
         )

@@ -19,7 +19,7 @@ def build_id() -> str:
 
 class BuildQuerySet(models.QuerySet["Build"]):
     def claim(self, pk: int, *, owner: str, lease: float, seconds: float) -> int | None:
-        """Take a queued build for `lease` seconds, `seconds` long at most, and return the fence; None: not to be had."""
+        """Take a queued build for at most `seconds` and return the fence; None: it is not to be had."""
         try:
             with transaction.atomic():
                 taken = self.filter(pk=pk, state="queued", cancel=False).update(

@@ -14,7 +14,6 @@ from typing import Any
 
 from django.conf import settings
 from django.db import DatabaseError, connection
-from django.db.models import F
 from django.db.models.functions import Now
 from django.utils import timezone
 from minato.drivers.wiring import Drivers, drivers
@@ -172,15 +171,3 @@ def _renewed(update: Any, lease: float) -> bool:
     except DatabaseError as error:
         log.warning("heartbeat: %s", error)
         return True
-
-
-def hand_on(model: type[Deploy] | type[Build], **where: Any) -> list[int]:
-    """Take expired leases away, so that a thawed worker is refused; return the rows' keys."""
-    rows = model.objects.filter(lease_until__lte=Now(), **where)
-    keys = list(rows.values_list("pk", "fence"))
-    free = {"fence": F("fence") + 1, "lease_until": None, "owner": "", "kicked_at": None}
-    return [
-        pk
-        for pk, fence in keys
-        if model.objects.filter(pk=pk, fence=fence, lease_until__lte=Now(), **where).update(**free)
-    ]

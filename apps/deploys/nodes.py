@@ -22,7 +22,7 @@ from apps.routes.models import RouterGeneration, Slot
 SERVICE_LABELS = ("minato.service", "com.docker.swarm.service.name")
 ENDED = ("exited", "dead", "gone")
 COLUMNS = (
-    "node", "app", "service", "process", "ordinal", "release", "deploy", "state", "address", "check", "ready",
+    "node", "app", "service", "process", "ordinal", "release", "deploy", "state", "address", "check_status", "ready",
     "exit_code", "oom", "started_at", "finished_at", "observed_at",
 )  # fmt: skip
 CHANGES = ("state", "ready", "exit_code", "address")  # what is worth a nudge
@@ -86,7 +86,7 @@ def _instance(node: Node, app: App, raw: Mapping[str, Any], server: ServerSeen |
         deploy=int(_label(raw, "minato.deploy")),
         state=str(raw.get("state", ""))[:12],
         address=str(raw.get("address") or "")[:45],
-        check=server.check[:12] if server else "",
+        check_status=server.check[:12] if server else "",
         ready=bool(server and server.ready),
         exit_code=raw.get("exit_code"),
         oom=bool(raw.get("oom")),
@@ -100,8 +100,8 @@ def _mark_gone(before: Mapping[str, Instance], reported: set[str], now: datetime
     """A container that is not reported any more has ended, at the latest now."""
     lost = [row for row in before.values() if row.container not in reported and row.state not in ENDED]
     for row in lost:
-        row.state, row.ready, row.check, row.finished_at = "gone", False, "", now
-    Instance.objects.bulk_update(lost, ["state", "ready", "check", "finished_at"])
+        row.state, row.ready, row.check_status, row.finished_at = "gone", False, "", now
+    Instance.objects.bulk_update(lost, ["state", "ready", "check_status", "finished_at"])
     return {row.app.uid for row in lost}
 
 

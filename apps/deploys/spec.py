@@ -76,7 +76,7 @@ def seen(deploy: Deploy) -> list[Seen]:
             process=row.process,
             state=row.state,
             ready=row.ready,
-            check=row.check,
+            check=row.check_status,
             exit_code=row.exit_code,
             oom=row.oom,
             started_at=row.started_at,

@@ -132,7 +132,7 @@ def spool(config: Config) -> Path:
 
 
 def ship(subject: str, *, telemetry: Telemetry, config: Config) -> bool:
-    """Give an ended build's or deploy's kept lines to the store; false while it is away. Lines have ids: twice is once."""
+    """Give a build's or deploy's kept lines to the store; false while it is away. Twice is once."""
     file = spool(config) / f"{subject}.jsonl"
     if not file.exists():
         return True

@@ -31,7 +31,7 @@ class Instance(models.Model):
     deploy = models.PositiveIntegerField()  # number per app
     state = models.CharField(max_length=12)
     address = models.CharField(max_length=45, blank=True)
-    check = models.CharField(max_length=12, blank=True)  # HAProxy's check_status
+    check_status = models.CharField(max_length=12, blank=True)  # HAProxy's word; `check` would hide Model.check
     ready = models.BooleanField(default=False)
     exit_code = models.IntegerField(null=True)
     oom = models.BooleanField(default=False)

@@ -93,6 +93,7 @@ def _state(number: int) -> RouterState:
     slots = list(Slot.objects.select_related("deploy__app", "deploy__release").order_by("number"))
     held = {slot.deploy.app_id: slot.number for slot in slots if slot.host_held}
     crashed = set(Process.objects.filter(type="web", crashed_at__isnull=False).values_list("app_id", flat=True))
+    crashed -= {slot.deploy.app_id for slot in slots if slot.host_held and slot.deploy.state != "live"}
     hosts: dict[str, int] = {}
     closed: dict[str, str] = {}
     for app in App.objects.live().prefetch_related("domains").order_by("pk"):

@@ -139,6 +139,13 @@ def last_lines(hold: Hold, last: Seen) -> list[str]:
         return []
 
 
+def not_ready(hold: Hold) -> MinatoError:
+    """Return why a deploy whose time to start is over is not ready, as of now."""
+    instances = seen(hold.deploy)
+    verdict = judge(formation_of(hold.deploy), instances, now=timezone.now(), settle=timedelta())
+    return crashed(hold, verdict.crashed) if verdict.crashed else too_late(hold, verdict, instances)
+
+
 def too_late(hold: Hold, verdict: Verdict, instances: Sequence[Seen]) -> MinatoError:
     """Return the error of a deploy that was not ready within its 60 s (R10), and why not."""
     slot = Slot.objects.filter(deploy=hold.deploy).first()
