@@ -2,15 +2,38 @@
 
 from __future__ import annotations
 
-import pytest
+import os
+from pathlib import Path
 
+import pytest
 from minato.values.config import Config
+
+from tests.environment import BEFORE
 
 
 @pytest.fixture
 def config() -> Config:
     """A Config whose outside is fakes."""
     return Config.from_env()
+
+
+@pytest.fixture(scope="session")
+def real() -> Config:
+    """The Config of the test platform that `make test` runs; without one the test is skipped, or fails in CI."""
+    if Path(os.environ.get("MINATO_TEST_RUN_JSON", "")).is_file():
+        return Config.from_env(BEFORE)
+    if os.environ.get("MINATO_REQUIRE"):
+        pytest.fail("no test platform runs: MINATO_TEST_RUN_JSON names no file")
+    return pytest.skip("needs a test platform: `make test`, or `python -m launch up` in `make test-shell`")
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """With MINATO_REQUIRE a skip is a failure: a green suite has run everything."""
+    outcome = yield
+    report = outcome.get_result()
+    if report.skipped and os.environ.get("MINATO_REQUIRE") and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from pathlib import Path
 
 FAKES = "engine,registry,router,telemetry,streams"
 
+BEFORE = dict(os.environ)  # of the running test platform, for the fixture `real`
 _scratch = tempfile.TemporaryDirectory(prefix="minato-unit-")
-os.environ["MINATO_REAL_VAR"] = os.environ.get("MINATO_VAR", "")
 os.environ["MINATO_VAR"] = _scratch.name
 os.environ["MINATO_FAKES"] = FAKES
 os.environ.pop("MINATO_NS", None)

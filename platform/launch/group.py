@@ -22,7 +22,7 @@ from launch.places import environment
 
 ANSWER = 10.0
 STOPS = {programs.NODE: 75.0, programs.CONTROL: 9.0}
-OUTLIVES = ("dockerd", "containerd", "containerd-shim", "haproxy")  # their own wrappers adopt or end these
+OUTLIVES = ("dockerd", "containerd")  # shims too: the engine's wrapper adopts them
 
 
 @dataclass(frozen=True)
@@ -44,11 +44,15 @@ def file_of(config: Config, group: str) -> Path:
 
 def read(config: Config, group: str) -> Group | None:
     """Return the group on record whose supervisor runs, None if there is none."""
+    found = _record(config, group)
+    return found if found and found.alive else None
+
+
+def _record(config: Config, group: str) -> Group | None:
     try:
-        found = Group(**json.loads(file_of(config, group).read_text()))
+        return Group(**json.loads(file_of(config, group).read_text()))
     except (OSError, ValueError, TypeError):
         return None
-    return found if found.alive else None
 
 
 def write(config: Config, group: str, record: Group) -> None:
@@ -117,9 +121,12 @@ def end(config: Config, group: str) -> None:
 
 
 def orphans(config: Config, group: str) -> list[int]:
-    """Return processes whose supervisor was killed: supervisor put its socket into their environment."""
-    left = processes.with_environment("SUPERVISOR_SERVER_URL", f"unix://{supervise.socket_of(config, group)}")
-    return [pid for pid in left if not processes.name_of(pid).startswith(OUTLIVES)]
+    """Return processes whose supervisor was killed: they are of its session, and of its environment if they kept it."""
+    record = _record(config, group)
+    mates = processes.of_session(record.pid, record.started) if record and not record.alive else []
+    url = f"unix://{supervise.socket_of(config, group)}"
+    left = {*mates, *processes.with_environment("SUPERVISOR_SERVER_URL", url)}
+    return sorted(pid for pid in left if not processes.name_of(pid).startswith(OUTLIVES))
 
 
 def end_orphans(config: Config, group: str) -> None:

@@ -88,6 +88,7 @@ def _settings(config: Config) -> dict[str, str]:
         "MINATO_URL": config.url,
         "MINATO_APPS_DOMAIN": config.apps_domain,
         "MINATO_PORT": str(config.ports.web),
+        "MINATO_SLOTS": str(config.slots),
         "MINATO_DATABASE": config.database,
         "MINATO_TLS_CERT": config.tls_cert,
         "MINATO_TLS_KEY": config.tls_key,

@@ -44,6 +44,24 @@ def with_environment(name: str, value: str) -> list[int]:
     return [pid for pid in found if pid != os.getpid()]
 
 
+def of_session(leader: int, started: int) -> list[int]:
+    """Return the processes of a session whose leader is gone, none of which is older than the leader was.
+
+    A session's number is given to nobody else while it has members; if a process has it, it is a later session.
+    """
+    if start_time(leader):
+        return []
+    pids = [int(folder.name) for folder in PROC.glob("[0-9]*")]
+    return [pid for pid in pids if _session(pid) == leader and start_time(pid) >= started]
+
+
+def _session(pid: int) -> int:
+    try:
+        return os.getsid(pid)
+    except ProcessLookupError:
+        return 0
+
+
 def name_of(pid: int) -> str:
     """Return the program's short name, empty when it is gone."""
     try:
