@@ -1,0 +1,194 @@
+"""The story of one build: two containers, five phases, one image."""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import BinaryIO
+
+from minato.build import containers, faults, inputs, places, result
+from minato.build.analyze import analyze
+from minato.build.build import build
+from minato.build.detect import detect
+from minato.build.export import export
+from minato.build.lines import Splitter, kind_of
+from minato.build.restore import restore
+from minato.build.tidy import cleanup
+from minato.build.watch import Watch
+from minato.drivers.blobs import Blobs
+from minato.drivers.engine import Engine
+from minato.drivers.registry import Registry
+from minato.errors import Cancelled, PlatformError
+from minato.values.build import BuildPlan, BuildResult, Phase
+from minato.values.config import Config
+from minato.values.engine import Exec
+
+Say = Callable[[str, str], None]
+
+
+def run(
+    plan: BuildPlan,
+    *,
+    engine: Engine,
+    registry: Registry,
+    blobs: Blobs,
+    config: Config,
+    say: Say,
+    phase: Callable[[Phase], None],
+    stop: Callable[[], bool],
+) -> BuildResult:
+    """Make the image of a plan and return what the registry has; containers and volumes are gone when it returns.
+
+    `say(kind, text)` gets the transcript (head, body, warn), `phase` each phase as it ends, `stop` is asked about
+    twice a second. Raises UserError, PlatformError `build:*` or Cancelled.
+    """
+    watch = Watch(total=config.times.build, silence=config.times.build_silence, stop=stop)
+    attempt = _Attempt(plan, engine, registry, blobs, config, say, phase, watch)
+    cleanup(build=plan.build, engine=engine, config=config)  # what a superseded attempt left
+    try:
+        return attempt.go()
+    except Cancelled:
+        raise watch.error or Cancelled() from None
+    finally:
+        cleanup(build=plan.build, engine=engine, config=config)
+
+
+class _Attempt:
+    def __init__(
+        self,
+        plan: BuildPlan,
+        engine: Engine,
+        registry: Registry,
+        blobs: Blobs,
+        config: Config,
+        say: Say,
+        phase: Callable[[Phase], None],
+        watch: Watch,
+    ) -> None:
+        self.plan, self.engine, self.registry, self.blobs, self.config = plan, engine, registry, blobs, config
+        self.say, self.phase, self.watch = say, phase, watch
+        self.names = places.Names(config.ns, plan)
+        self.phases: list[Phase] = []
+
+    def go(self) -> BuildResult:
+        self.say("head", f"Building with builder {self.plan.stack.name}@{_short(self.plan.stack.builder)}")
+        self._preflight()
+        self._prepare()
+        self._phase("detect", detect(), self.names.untrusted)
+        self._phase("restore", restore(), self.names.trusted)
+        self._phase("build", build(), self.names.untrusted, loud=True)
+        exported = self._phase("export", export(self.plan), self.names.trusted)
+        digest = result.digest_of(self._read(places.REPORT))
+        done = result.collect(self.plan, self.registry, digest, exported, self.phases)
+        self._succeeded(done)
+        return done
+
+    def _succeeded(self, done: BuildResult) -> None:
+        took = time.monotonic() - self.watch.began
+        reused = f", {done.reused_layers} layers reused" if done.reused_layers else ""
+        self.say("head", f"Build succeeded in {took:.1f}s (image {_short(done.digest)}{reused})")
+
+    def _preflight(self) -> None:
+        """The lifecycle would notice a missing run image only when it exports."""
+        for image in (self.plan.stack.run, self.plan.stack.builder):
+            if not self.registry.digest(image):
+                raise PlatformError(
+                    code="build:platform:no-image",
+                    message=f"The registry has lost the image {image}.",
+                    hint="The operators must start the platform again: it writes its images anew.",
+                )
+        self.engine.pull(self.plan.stack.builder)
+
+    def _prepare(self) -> None:
+        """Start both containers at once; the source streams into one while the other reads the registry."""
+        began = time.monotonic()
+        labels = self.names.labels
+        for volume in self.names.volumes:
+            self.engine.ensure_volume(volume, labels)
+        self.engine.ensure_volume(self.names.cache, {"minato.ns": self.config.ns, "minato.app": self.plan.app})
+        with ThreadPoolExecutor(max_workers=2) as pool:
+            both: list[Future[None]] = [pool.submit(self._trusted), pool.submit(self._untrusted)]
+        for one in both:
+            one.result()
+        self._note(Phase(name="prepare", seconds=time.monotonic() - began, exit_code=0))
+
+    def _trusted(self) -> None:
+        self.engine.start(containers.trusted(self.plan, self.config))
+        self._feed(self.names.trusted, inputs.unpack_platform(), io.BytesIO(inputs.platform_tar(self.plan)))
+        self._phase("analyze", analyze(self.plan), self.names.trusted)
+
+    def _untrusted(self) -> None:
+        self.engine.start(containers.untrusted(self.plan, self.config))
+        with self.blobs.open(self.plan.source) as source:
+            self._feed(self.names.untrusted, inputs.unpack_source(), source)
+
+    def _feed(self, container: str, command: Exec, content: BinaryIO) -> None:
+        code, lines = self._exec(container, command, stdin=content)
+        if code:
+            raise PlatformError(
+                code="build:platform:source", message="A tar could not be unpacked.", evidence=faults.last(lines)
+            )
+
+    def _phase(self, name: str, command: Exec, container: str, *, loud: bool = False) -> list[str]:
+        """Run one phase and return its lines; a loud one is the transcript. Raises what `faults` says."""
+        began = time.monotonic()
+        code, lines = self._exec(container, command, loud=loud)
+        self._note(Phase(name=name, seconds=time.monotonic() - began, exit_code=code))
+        if code:
+            raise faults.of(name, code, lines, oom=self._oom(), root=self._root() if name == "detect" else ())
+        return lines
+
+    def _note(self, phase: Phase) -> None:
+        self.phases.append(phase)
+        self.phase(phase)
+
+    def _exec(
+        self, container: str, command: Exec, *, stdin: BinaryIO | None = None, loud: bool = False
+    ) -> tuple[int, list[str]]:
+        splitter, lines = Splitter(), _Lines(self.say if loud else None)
+
+        def output(data: bytes) -> None:
+            self.watch.heard()
+            lines.add(splitter.feed(data))
+
+        code = self.engine.exec(container, command, output=output, stdin=stdin, stop=self.watch.over)
+        self.watch.heard()
+        lines.add(splitter.end())
+        return code, lines.kept
+
+    def _read(self, path: str) -> str:
+        code, lines = self._exec(self.names.trusted, Exec(argv=("cat", path)))
+        if code:
+            raise PlatformError(code="build:platform:export", message="The exporter left no report.")
+        return "\n".join(lines)
+
+    def _root(self) -> list[str]:
+        _, lines = self._exec(self.names.untrusted, Exec(argv=("ls", "-A", places.APP)))
+        return lines
+
+    def _oom(self) -> bool:
+        seen = self.engine.instances({"minato.build": self.plan.build, "minato.role": "untrusted"})
+        return any(one.oom for one in seen)
+
+
+class _Lines:
+    """The lines of one command: passed on if somebody listens, the last ones kept."""
+
+    MOST = 2000
+
+    def __init__(self, say: Say | None) -> None:
+        self.say = say
+        self.kept: list[str] = []
+
+    def add(self, lines: list[str]) -> None:
+        for line in lines:
+            if self.say:
+                self.say(*kind_of(line))
+        self.kept = [*self.kept, *lines][-self.MOST :]
+
+
+def _short(reference: str) -> str:
+    """Return sha256: and 12 hex of a digest or of a reference by digest."""
+    return "sha256:" + reference.rpartition("sha256:")[2][:12]
