@@ -13,6 +13,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -235,10 +236,8 @@ def kill_left(places: Places) -> int:
     """Kill the shims and the containers of an engine that is gone; return how many processes there were."""
     pids = [*_shims(places), *_in_cgroup(places.cgroup)]
     for pid in pids:
-        try:
+        with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            continue
     return len(pids)
 
 
@@ -276,6 +275,10 @@ def unmount_left(places: Places) -> None:
 
 
 def remove_files(places: Places) -> None:
-    """Remove everything an engine ever stored."""
+    """Remove everything an engine ever stored, and the folders above if nothing else is in them."""
     for folder in (places.home, places.short, places.socket.parent):
-        shutil.rmtree(folder, ignore_errors=True)
+        if folder.exists():
+            shutil.rmtree(folder)
+    for folder in (places.home.parent, places.short.parent):
+        with suppress(OSError):
+            folder.rmdir()

@@ -51,6 +51,7 @@ class Engine:
         say(
             f"engine {'adopted' if adopted else 'ready'} after {time.monotonic() - began:.2f} s on {self.places.socket}"
         )
+        setup.tidy(self.places.socket)
         lost = self.watch()
         self.end()
         return 1 if lost else 0
@@ -160,6 +161,7 @@ def remove(config: Config) -> None:
     network.remove_rules(config.ns, names)
     dockerd.remove_cgroups(places.cgroup)
     dockerd.remove_files(places)
+    neighbours.leave()
 
 
 def main() -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import fcntl
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from launch.network import Rules, parse, restore, run
@@ -86,3 +86,40 @@ def recall(file: Path) -> Rules:
         return dict(json.loads(file.read_text()))
     except (OSError, ValueError):
         return {}
+
+
+def engines() -> list[int]:
+    """Return the process ids of every dockerd in this network namespace."""
+    here = Path("/proc/self/ns/net").readlink()
+    found = []
+    for entry in Path("/proc").iterdir():
+        with suppress(OSError):
+            if (entry / "comm").read_text() == "dockerd\n" and (entry / "ns" / "net").readlink() == here:
+                found.append(int(entry.name))
+    return found
+
+
+def leave() -> None:
+    """Take away what every dockerd adds to a machine, once no dockerd is left on it."""
+    if engines():
+        return
+    for table in TABLES:
+        text = clearing(table, parse(run("iptables-save", "-t", table)))
+        if text:
+            restore(text)
+
+
+def clearing(table: str, now: dict[str, list[str]]) -> str:
+    """Return the text that removes the `DOCKER*` chains and the jumps into them, "" if there are none."""
+    chains = [name for name in now if name.startswith("DOCKER")]
+    if not chains:
+        return ""
+    jumps = [
+        f"-D {name} {rule}"
+        for name, rules in now.items()
+        if name not in chains
+        for rule in rules
+        if set(chains) & set(rule.split())
+    ]
+    lines = [*jumps, *[f"-F {name}" for name in chains], *[f"-X {name}" for name in chains]]
+    return "\n".join([f"*{table}", *lines, "COMMIT", ""])

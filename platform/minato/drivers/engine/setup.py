@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import requests
-from docker.errors import DockerException
+from docker.errors import APIError, DockerException
 
 from minato.drivers.engine.client import Clients, translated
 from minato.errors import PlatformError
 
+INGRESS = "ingress"
+GATEWAY = "docker_gwbridge"
 HEARTBEAT = 2_000_000_000  # ns: 1 s made a restarted manager move tasks, 5 s notices a lost node late
 HISTORY = 2  # tasks kept per slot: enough to read why the last one was rejected
 
@@ -53,10 +56,8 @@ def answers(socket: Path) -> bool:
 def prepare(wishes: Wishes) -> None:
     """Make the networks and the swarm; no error if they are there. Raises PlatformError `engine:platform:*`."""
     with translated(), closing(Clients(wishes.socket).open(60)) as api:
-        ensure_network(api, "docker_gwbridge", gateway_options(wishes.ns))
         ensure_network(api, builds_network(wishes.ns), builds_options(wishes), ipam(wishes), {"minato.ns": wishes.ns})
-        ensure_swarm(api, wishes.address)
-        remove_ingress(api)
+        ensure_swarm(api, wishes.ns, wishes.address)
 
 
 def gateway_options(ns: str) -> dict[str, str]:
@@ -95,10 +96,11 @@ def ensure_network(
     )
 
 
-def ensure_swarm(api: Any, address: str) -> None:
+def ensure_swarm(api: Any, ns: str, address: str) -> None:
     """Make this engine a swarm of one, on an address that only this machine has."""
     state = api.info()["Swarm"]["LocalNodeState"]
     if state == "inactive":
+        ensure_network(api, GATEWAY, gateway_options(ns))
         spec = api.create_swarm_spec(dispatcher_heartbeat_period=HEARTBEAT, task_history_retention_limit=HISTORY)
         api.init_swarm(advertise_addr=address, listen_addr=f"{address}:2377", swarm_spec=spec)
     elif state != "active":
@@ -109,8 +111,19 @@ def ensure_swarm(api: Any, address: str) -> None:
         )
 
 
-def remove_ingress(api: Any) -> None:
-    """Remove Swarm's own network: nothing here publishes ports, and without it an engine starts sooner."""
-    for network in api.networks(filters={"driver": ["overlay"]}):
-        if network["Name"] == "ingress":
-            api.remove_network(network["Id"])
+def tidy(socket: Path, seconds: float = 5.0) -> bool:
+    """Remove the networks that Swarm makes for published ports; true if they are gone.
+
+    Nothing here publishes any, and without them an engine starts sooner and holds no bridge more.
+    """
+    until = time.monotonic() + seconds
+    with closing(Clients(socket).open(30)) as api:
+        while unused := [net for net in api.networks() if net["Name"] in (INGRESS, GATEWAY)]:
+            for network in unused:
+                # Refused as long as Swarm has not let go of its end: asked again.
+                with suppress(APIError):
+                    api.remove_network(network["Id"])
+            if time.monotonic() > until:
+                return False
+            time.sleep(0.1)
+    return True

@@ -17,6 +17,7 @@ from minato.values.engine import Container, Event, Exec, Instance, Service, Task
 
 EVENTS = ["create", "start", "die", "oom", "destroy"]
 TRIES = 20
+WANTED = ("ready", "running")
 REMEMBERED = 4096
 
 
@@ -55,11 +56,25 @@ class SwarmEngine:
             self.scale(workload.name, workload.replicas)
 
     def scale(self, name: str, replicas: int) -> None:
-        def change(spec: dict[str, Any]) -> bool:
-            before, spec["Mode"] = spec["Mode"], specs.replicated(replicas)
-            return bool(before != spec["Mode"])
+        """Swarm forgets to end a task that changed at the same moment, and looks again only at the next write."""
+        for attempt in range(TRIES):
 
-        self._update(name, change)
+            def change(spec: dict[str, Any], again: bool = attempt > 0) -> bool:
+                before, spec["Mode"] = spec["Mode"], specs.replicated(replicas)
+                return again or bool(before != spec["Mode"])
+
+            self._update(name, change)
+            if self._ended(name, replicas):
+                return
+
+    def _ended(self, name: str, replicas: int) -> bool:
+        """True as soon as no more than `replicas` tasks are wanted; false if that takes Swarm half a second."""
+        until = time.monotonic() + 0.5
+        while len({task.slot for task in self.tasks(name) if task.desired in WANTED}) > replicas:
+            if time.monotonic() > until:
+                return False
+            time.sleep(0.02)
+        return True
 
     def restart(self, name: str) -> None:
         def change(spec: dict[str, Any]) -> bool:
