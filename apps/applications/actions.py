@@ -15,7 +15,7 @@ from apps.access import policy
 from apps.access.viewer import Viewer
 from apps.accounts import tokens
 from apps.accounts.models import Team, User
-from apps.applications.models import App, Domain
+from apps.applications.models import App
 from apps.audit import actions as audit
 
 FIRST_SCOPES = ("read", "deploy")
@@ -88,43 +88,3 @@ def check_setting(field: str, value: str) -> None:
         message = _("%s cannot be that.") % field
         hint = _("A branch is a name such as main; a check path begins with / and has no spaces.")
         raise UserError(code=f"app:user:bad-{field.replace('_', '-')}", message=message, hint=hint)
-
-
-def add_domain(*, app: App, host: str, viewer: Viewer) -> Domain:
-    """Let `host` lead to the app, from its next deploy on. Raises UserError `domain:user:*`."""
-    policy.require(viewer, "app.update", app.team_id)
-    host = host.strip().lower()
-    _check_host(host)
-    try:
-        with transaction.atomic():
-            domain = Domain.objects.create(app=app, host=host)
-            _record_domain(app, "domain.add", host, viewer)
-    except IntegrityError as error:
-        message = _("The domain %s is taken.") % host
-        raise UserError(code="domain:user:taken", message=message) from error
-    return domain
-
-
-def remove_domain(*, app: App, host: str, viewer: Viewer) -> None:
-    """Let `host` lead nowhere, from the app's next deploy on."""
-    policy.require(viewer, "app.update", app.team_id)
-    with transaction.atomic():
-        gone, _rows = Domain.objects.filter(app=app, host=host).delete()
-        if not gone:
-            raise UserError(code="domain:user:not-found", message=_("There is no such domain."))
-        _record_domain(app, "domain.remove", host, viewer)
-
-
-def _check_host(host: str) -> None:
-    """The platform's own names are never somebody's domain."""
-    apps_domain = settings.MINATO.apps_domain.lower()
-    own = {apps_domain, settings.MINATO.url.split("://")[1].split(":")[0].lower()}
-    if not names.is_host(host) or host in own or host.endswith(f".{apps_domain}"):
-        message = _("This is not a domain that an app may have.")
-        raise UserError(
-            code="domain:user:bad-host", message=message, hint=_("A full host name such as shop.example.com.")
-        )
-
-
-def _record_domain(app: App, action: str, host: str, viewer: Viewer) -> None:
-    audit.record(viewer=viewer, action=action, object=app.uid, label=app.name, team=app.team.uid, detail={"host": host})

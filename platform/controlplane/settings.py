@@ -11,7 +11,9 @@ BASE_DIR = MINATO.root
 
 DEBUG = False
 SECRET_KEY = secret_key(MINATO)
-ALLOWED_HOSTS = ["*"] if MINATO.bind in ("127.0.0.1", "localhost", "::1") else [MINATO.url.split("://")[1].split(":")[0]]
+ALLOWED_HOSTS = (
+    ["*"] if MINATO.bind in ("127.0.0.1", "localhost", "::1") else [MINATO.url.split("://")[1].split(":")[0]]
+)
 CSRF_TRUSTED_ORIGINS = [MINATO.url]
 USE_X_FORWARDED_HOST = False
 
@@ -40,6 +42,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "controlplane.middleware.request_context",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "servestatic.middleware.ServeStaticMiddleware",
@@ -131,12 +134,16 @@ STATIC_ROOT = MINATO.var / "static"
 SERVESTATIC_USE_FINDERS = True
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["apps.accounts.authentication.TokenAuthentication", "apps.accounts.authentication.PageAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "apps.accounts.authentication.TokenAuthentication",
+        "apps.accounts.authentication.PageAuthentication",
+    ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["apps.access.bodies.SmallJSON"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "controlplane.problems.handler",
+    "DEFAULT_METADATA_CLASS": None,
     "UNAUTHENTICATED_USER": None,
 }
 SPECTACULAR_SETTINGS = {"TITLE": "Minato", "VERSION": "1", "OAS_VERSION": "3.1.0", "SERVE_INCLUDE_SCHEMA": False}

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern, URLResolver, include, path
+from django.urls import URLPattern, URLResolver, include, path, re_path
+
+from controlplane.api import Nowhere, schema
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/", include("controlplane.api")),
+    path("api/schema/", schema, name="schema"),
+    re_path(r"^api(?:/.*)?$", Nowhere.as_view()),
     path("", include("apps.dashboard.urls")),
 ]
