@@ -33,7 +33,8 @@ from doors.http import answer, begin, declared_length, header, text
 
 log = logging.getLogger(__name__)
 
-PATH = re.compile(r"^/git/([a-z0-9_-]{1,40})\.git/(info/refs|git-receive-pack|git-upload-pack|info/lfs/objects/batch)$")
+LFS_BATCH = "info/lfs/objects/batch"
+PATH = re.compile(rf"^/git/([a-z0-9_-]{{1,40}})\.git/(info/refs|git-receive-pack|git-upload-pack|{LFS_BATCH})\Z")
 METHODS = {"info/refs": "GET"}
 ACTIONS = {"receive-pack": "app.deploy", "upload-pack": "app.read"}
 UPLOADS = 16
@@ -103,7 +104,7 @@ class GitDoor:
             raise nothing()
         if scope["method"] != METHODS.get(what, "POST"):
             raise Refusal(405, "This address takes another method.", ("Allow", METHODS.get(what, "POST")))
-        if what == "info/lfs/objects/batch":
+        if what == LFS_BATCH:
             body = orjson.dumps({"message": LFS})
             await answer(send, 501, body, [("Content-Type", "application/vnd.git-lfs+json")])
             return

@@ -12,7 +12,7 @@ import logging
 import os
 import secrets
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,7 +74,7 @@ class Hooks:
             self._server = None
 
     @contextlib.contextmanager
-    def admit(self, push: Push):  # type: ignore[no-untyped-def]  # noqa: ANN201 - Iterator[dict[str, str]]
+    def admit(self, push: Push) -> Iterator[dict[str, str]]:
         """Yield the environment by which this push's hook finds us, as long as the push lasts."""
         id_ = secrets.token_urlsafe(24)
         self._pushes[id_] = push

@@ -130,7 +130,7 @@ class Pushes:
         return told
 
     async def _ended(self, started: Started) -> Outcome:
-        """Return the row's outcome: it is the truth, the story only a hint. Raises what the database raises for long."""
+        """Return the row's outcome: it is the truth, the story only a hint. Raises PlatformError."""
         fault: Exception | None = None
         for _ in range(FAULTS):
             try:

@@ -29,10 +29,10 @@ from doors.http import answer, declared_length, header, problem, request_id
 
 log = logging.getLogger(__name__)
 
-PATH = re.compile(r"^/api/v1/apps/([^/]+)/sources$")
+PATH = re.compile(r"^/api/v1/apps/([^/]+)/sources\Z")
 LIMIT = 512 * 1024**2
 KINDS = frozenset({"application/octet-stream", "application/gzip", "application/x-tar", "application/zip"})
-KEY = re.compile(r"^[\x21-\x7e]{1,80}$")
+KEY = re.compile(r"^[\x21-\x7e]{1,80}\Z")
 DIGEST = re.compile(r"(?:^|,)\s*sha-256=:([A-Za-z0-9+/=]+):")
 AT_ONCE = 2
 

@@ -16,14 +16,14 @@ from pathlib import Path
 
 import pytest
 import uvicorn
-
-from apps.access.viewer import Viewer
 from doors.desk import Desk, Started, Target
 from doors.git import GitDoor
 from doors.git_process import Patience
 from doors.mount import Doors
 from doors.uploads import UploadDoor
 from minato.receive.transcript import Outcome
+
+from apps.access.viewer import Viewer
 
 ALICE = Viewer(user_id=1, uid="u_alice", label="alice", via="git", teams={1: "admin"})
 READER = Viewer(user_id=1, uid="u_alice", label="alice", via="git", teams={1: "admin"}, scopes=frozenset({"read"}))
@@ -131,12 +131,25 @@ class Work:
         path.mkdir(parents=True, exist_ok=True)
         self.git("init", "-q", "-b", "main")
 
-    def git(self, *words: str, ok: bool = True) -> subprocess.CompletedProcess[str]:
+    def git(self, *words: str, ok: bool = True, stdin: str = "") -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
-            ["git", *words], cwd=self.path, env=environment(), capture_output=True, text=True, check=False
+            ["git", *words],
+            cwd=self.path,
+            env=environment(),
+            input=stdin,
+            capture_output=True,
+            text=True,
+            errors="surrogateescape",
+            check=False,
         )
         assert not ok or done.returncode == 0, done.stderr
         return done
+
+    def popen(self, *words: str) -> subprocess.Popen[bytes]:
+        """Start git in a session of its own; its stderr is a pipe."""
+        return subprocess.Popen(
+            ["git", *words], cwd=self.path, env=environment(), stderr=subprocess.PIPE, start_new_session=True
+        )
 
     def commit(self, files: dict[str, str | bytes], message: str = "work") -> str:
         for name, content in files.items():

@@ -11,7 +11,7 @@ from minato.values.source import RefChange
 LONGEST = 200
 HEADS = "refs/heads/"
 # Letters and digits of any script, and the signs that people use; no quotes, spaces, `$`, `;`, `<` or backticks.
-NAME = re.compile(r"^refs/(heads|tags)/[\w][\w./@#+=,-]*$")
+NAME = re.compile(r"^refs/(heads|tags)/[\w][\w./@#+=,-]*\Z")
 
 
 @dataclass(frozen=True, kw_only=True)

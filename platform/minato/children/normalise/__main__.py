@@ -9,9 +9,12 @@ One JSON object on stderr says which file is the result, or which rule refused. 
 
 from __future__ import annotations
 
+import errno
 import json
 import resource
+import struct
 import sys
+import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +26,9 @@ from minato.children.normalise.canon import Canon  # noqa: E402
 from minato.children.normalise.rules import BLOCK, Member, Refused, malformed  # noqa: E402
 from minato.children.normalise.tarball import Meter, Tar  # noqa: E402
 from minato.children.normalise.zipped import zip_members  # noqa: E402
+
+# What zlib, zipfile and tarfile raise for bytes that are none of theirs.
+BROKEN = (zlib.error, zipfile.BadZipFile, struct.error, EOFError, ValueError, RuntimeError, OverflowError)
 
 
 def limits(total: int) -> None:
@@ -64,8 +70,12 @@ def main() -> int:
         report = run(entries, total, second)
     except Refused as refused:
         code, report = 2, dict(refused.report)
-    except (zlib.error, UnicodeError) as error:
+    except BROKEN as error:
         code, report = 2, dict(malformed(f"{type(error).__name__}").report)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # a zip that points before its own beginning
+            raise
+        code, report = 2, dict(malformed("it points outside itself").report)
     except MemoryError:
         code, report = 2, dict(malformed("it needs too much memory").report)
     print(json.dumps(report), file=sys.stderr)

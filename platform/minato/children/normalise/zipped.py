@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import stat
 import zipfile
-import zlib
 from collections.abc import Iterator
 from typing import BinaryIO
 
@@ -32,7 +31,7 @@ def zip_members(source: BinaryIO, entries: int, total: int) -> Iterator[Member]:
             zip_rules(infos, entries, total, os.fstat(source.fileno()).st_size, archive.start_dir)
             for info in sorted(infos, key=lambda i: zip_name(i).encode("utf-8", "surrogateescape")):
                 yield from zip_member(archive, info)
-    except (zipfile.BadZipFile, NotImplementedError, EOFError, zlib.error) as error:
+    except (zipfile.BadZipFile, NotImplementedError) as error:
         raise malformed("its zip structure is broken") from error
 
 

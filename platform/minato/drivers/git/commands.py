@@ -13,8 +13,8 @@ PACK_LIMIT = 512 * 1024 * 1024
 """Bytes of one pushed pack."""
 
 ZERO = "0" * 40
-COMMIT = re.compile(r"^[0-9a-f]{40}$")
-PROTOCOL = re.compile(r"^[0-9a-z]+=[0-9a-z]+(:[0-9a-z]+=[0-9a-z]+)*$")
+COMMIT = re.compile(r"^[0-9a-f]{40}\Z")
+PROTOCOL = re.compile(r"^[0-9a-z]+=[0-9a-z]+(:[0-9a-z]+=[0-9a-z]+)*\Z")
 
 ATTRIBUTES = "* -export-ignore -export-subst -text -eol -ident -filter -working-tree-encoding\n"
 """What a checkout of the blobs gives: `git archive` would drop and rewrite files otherwise."""
