@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import secrets
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -58,6 +59,19 @@ def make_folders(config: Config) -> None:
     for folder, mode in folders(config).items():
         folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(mode)
+
+
+def ensure_secret(file: Path) -> str:
+    """Return the secret in a file; make it, for us alone, if it is missing or half written."""
+    if not file.exists() or not file.read_text():
+        file.touch(mode=0o600)
+        file.write_text(secrets.token_urlsafe(48))
+    return file.read_text()
+
+
+def node_token(config: Config) -> Path:
+    """Return the file with the token by which this machine's agent shows who it is."""
+    return config.keys / f"node-{config.node}"
 
 
 def environment(config: Config, outer: Mapping[str, str] = os.environ) -> dict[str, str]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-import secrets
 from pathlib import Path
 
 from minato.values.config import Config
+
+from launch.places import ensure_secret
 
 REDIS = """port 0
 unixsocket {socket}
@@ -48,7 +49,7 @@ def registry_text(config: Config, *, kind: str, secret: str) -> str:
 
 def write_configs(config: Config) -> None:
     """Write all three files. They hold a secret: nobody else reads them."""
-    secret = _secret(config.keys / "registry")
+    secret = ensure_secret(config.keys / "registry")
     texts = {
         redis_file(config): redis_text(config),
         registry_file(config, "tcp"): registry_text(config, kind="tcp", secret=secret),
@@ -65,10 +66,3 @@ def redis_file(config: Config) -> Path:
 
 def registry_file(config: Config, kind: str) -> Path:
     return config.run / f"registry-{kind}.yml"
-
-
-def _secret(file: Path) -> str:
-    if not file.exists():
-        file.touch(mode=0o600)
-        file.write_text(secrets.token_urlsafe(48))
-    return file.read_text()

@@ -10,7 +10,7 @@ from minato.values.config import Config
 
 from launch import database, group, ready, runjson, stores, supervise
 from launch.commands import make_images, run_manage
-from launch.places import make_folders
+from launch.places import ensure_secret, make_folders, node_token
 from launch.programs import CONTROL, NODE, of_group
 from launch.steps import Steps, say
 
@@ -45,6 +45,7 @@ def node_group(config: Config, steps: Steps, only: tuple[str, ...] = ()) -> None
     with steps.step("folders and settings"):
         make_folders(config)
         stores.write_configs(config)
+        ensure_secret(node_token(config))
     found = group.read(config, NODE)
     if found and supervise.states(config, NODE):
         renewed = group.adopt(config, NODE, found)
@@ -74,7 +75,7 @@ def rows(config: Config) -> dict[str, tuple[str, ...]]:
     return {
         "telemetry schema": ("migrate_telemetry",),
         "stack": ("register_stack", str(config.run / "images.json")),
-        "node": ("register_node", config.node, str(config.keys / f"node-{config.node}")),
+        "node": ("register_node", config.node, str(node_token(config))),
         "operator's token": ("operator_token", str(runjson.token_file(config))),
     }
 
