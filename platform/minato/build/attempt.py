@@ -46,13 +46,13 @@ def run(
     """
     watch = Watch(total=config.times.build, silence=config.times.build_silence, stop=stop)
     attempt = _Attempt(plan, engine, registry, blobs, config, say, phase, watch)
-    cleanup(build=plan.build, engine=engine, config=config)  # what a superseded attempt left
+    cleanup(build=plan.build, fence=plan.fence, engine=engine, config=config)  # what a superseded attempt left
     try:
         return attempt.go()
     except Cancelled:
         raise watch.error or Cancelled() from None
     finally:
-        cleanup(build=plan.build, engine=engine, config=config)
+        cleanup(build=plan.build, fence=plan.fence, engine=engine, config=config)
 
 
 class _Attempt:
@@ -74,16 +74,23 @@ class _Attempt:
 
     def go(self) -> BuildResult:
         self.say("head", f"Building with builder {self.plan.stack.name}@{_short(self.plan.stack.builder)}")
-        self._preflight()
         self._prepare()
         self._phase("detect", detect(), self.names.untrusted)
         self._phase("restore", restore(), self.names.trusted)
         self._phase("build", build(), self.names.untrusted, loud=True)
-        exported = self._phase("export", export(self.plan), self.names.trusted)
+        exported = self._export()
         digest = result.digest_of(self._read(places.REPORT))
         done = result.collect(self.plan, self.registry, digest, exported, self.phases)
         self._succeeded(done)
         return done
+
+    def _export(self) -> list[str]:
+        """Export while the untrusted container goes: from here on nothing of the source may run."""
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            gone = pool.submit(self.engine.remove_container, self.names.untrusted)
+            lines = self._phase("export", export(self.plan), self.names.trusted)
+        gone.result()
+        return lines
 
     def _succeeded(self, done: BuildResult) -> None:
         took = time.monotonic() - self.watch.began
@@ -99,19 +106,21 @@ class _Attempt:
                     message=f"The registry has lost the image {image}.",
                     hint="The operators must start the platform again: it writes its images anew.",
                 )
-        self.engine.pull(self.plan.stack.builder)
 
     def _prepare(self) -> None:
         """Start both containers at once; the source streams into one while the other reads the registry."""
         began = time.monotonic()
+        self.engine.pull(self.plan.stack.builder)
         labels = self.names.labels
         for volume in self.names.volumes:
             self.engine.ensure_volume(volume, labels)
         self.engine.ensure_volume(self.names.cache, {"minato.ns": self.config.ns, "minato.app": self.plan.app})
-        with ThreadPoolExecutor(max_workers=2) as pool:
-            both: list[Future[None]] = [pool.submit(self._trusted), pool.submit(self._untrusted)]
-        for one in both:
-            one.result()
+        with ThreadPoolExecutor(max_workers=3) as pool:
+            parts: list[Future[None]] = [
+                pool.submit(part) for part in (self._preflight, self._untrusted, self._trusted)
+            ]
+        for part in parts:
+            part.result()
         self._note(Phase(name="prepare", seconds=time.monotonic() - began, exit_code=0))
 
     def _trusted(self) -> None:

@@ -38,7 +38,7 @@ PLATFORM: dict[int, tuple[str, str]] = {
 
 
 def of(phase: str, code: int, lines: Sequence[str], *, oom: bool = False, root: Sequence[str] = ()) -> MinatoError:
-    """Return the error of a phase that ended with `code`: `lines` is its output, `root` what lies at the source's root."""
+    """Return the error of a phase's exit code: `lines` is its output, `root` the names at the source's root."""
     if oom or code == KILLED:
         return out_of_memory(lines)
     if code == NOTHING_DETECTED:
@@ -64,7 +64,7 @@ def nothing_detected(lines: Sequence[str], root: Sequence[str]) -> UserError:
         if tried
         else "No buildpack recognised this source.",
         evidence="\n".join([*looked, f"At the root of the source: {shown or 'nothing'}"]),
-        hint="The app must lie at the root of the repository: for Python a requirements.txt, and an app.py or a Procfile.",
+        hint="The app must lie at the root of the repository: for Python a requirements.txt, an app.py or a Procfile.",
     )
 
 

@@ -10,16 +10,18 @@ from minato.drivers.registry import Registry
 from minato.values.config import Config
 
 
-def cleanup(*, build: str, engine: Engine, config: Config) -> int:
+def cleanup(*, build: str, engine: Engine, config: Config, fence: int | None = None) -> int:
     """Remove the containers and volumes of every attempt of a build; return how many containers there were.
 
-    When it returns, nothing of the build runs: a cancel is true only after this.
+    With `fence` only of attempts up to that one: a thawed builder must not touch its successor's. When it returns,
+    nothing of those attempts runs: a cancel is true only after this.
     """
     labels = {"minato.ns": config.ns, "minato.build": build}
-    found = engine.instances(labels)
+    attempts = [labels] if fence is None else [{**labels, "minato.fence": str(one)} for one in range(fence + 1)]
+    found = [one.container for attempt in attempts for one in engine.instances(attempt)]
     with ThreadPoolExecutor(max_workers=4) as pool:
-        list(pool.map(engine.remove_container, [one.container for one in found]))
-        list(pool.map(engine.remove_volume, engine.volumes(labels)))
+        list(pool.map(engine.remove_container, found))
+        list(pool.map(engine.remove_volume, [name for attempt in attempts for name in engine.volumes(attempt)]))
     return len(found)
 
 
