@@ -195,12 +195,20 @@ def start(argv: tuple[str, ...]) -> Held:
 def find(argv: tuple[str, ...]) -> Held | None:
     """Return the running process with exactly this command line, if one is left from before."""
     for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and _words(entry) == argv:
+        if entry.name.isdigit() and _words(entry) == argv and _is_here(entry):
             try:
                 return Held(int(entry.name), argv)
             except ProcessLookupError:
                 continue
     return None
+
+
+def _is_here(process: Path) -> bool:
+    """False for a process of another network namespace: a test platform beside us may have the same command line."""
+    try:
+        return (process / "ns" / "net").readlink() == Path("/proc/self/ns/net").readlink()
+    except OSError:
+        return False
 
 
 def _words(process: Path) -> tuple[str, ...]:
@@ -250,7 +258,8 @@ def _shims(places: Places) -> list[int]:
 def _in_cgroup(cgroup: str) -> list[int]:
     roots = [root / cgroup.lstrip("/") for root in (Path("/sys/fs/cgroup"), *Path("/sys/fs/cgroup").iterdir())]
     files = [file for root in roots if root.is_dir() for file in root.rglob("cgroup.procs")]
-    return sorted({int(pid) for file in files for pid in file.read_text().split()})
+    # A process of another pid namespace is shown as 0, and killing 0 would be killing ourselves.
+    return sorted({int(pid) for file in files for pid in file.read_text().split()} - {0, os.getpid()})
 
 
 def remove_cgroups(cgroup: str) -> None:
@@ -260,9 +269,10 @@ def remove_cgroups(cgroup: str) -> None:
         if not root.is_dir():
             continue
         folders = [folder for folder in root.rglob("*") if folder.is_dir()]
-        for folder in sorted(folders, key=lambda path: len(path.parts), reverse=True):
-            folder.rmdir()
-        root.rmdir()
+        for folder in [*sorted(folders, key=lambda path: len(path.parts), reverse=True), root]:
+            # One that is in use belongs to a platform of the same name in other namespaces.
+            with suppress(OSError):
+                folder.rmdir()
 
 
 def unmount_left(places: Places) -> None:

@@ -20,6 +20,7 @@ from launch import dockerd, neighbours, network
 
 RECHECK = 3.0
 STOP_PATIENCE = 25.0
+KILLS = 50
 RESOLVERS = (Path("/etc/resolv.conf"), Path("/run/systemd/resolve/resolv.conf"))
 LOCK = Path("/run/lock/minato-engine.lock")
 
@@ -152,7 +153,9 @@ def remove(config: Config) -> None:
     places = engine.places
     engine.held = [held for argv in engine.argvs() if (held := dockerd.find(argv))]
     engine.end()
-    while dockerd.kill_left(places):
+    for _ in range(KILLS):
+        if not dockerd.kill_left(places):
+            break
         time.sleep(0.1)
     dockerd.unmount_left(places)
     names = (*(bridge.name for bridge in engine.inside), setup.gateway_bridge(config.ns))
