@@ -41,7 +41,7 @@ class Seen:
 
 @dataclass(frozen=True, kw_only=True)
 class Health:
-    """`status` is running, starting, degraded, crashed, stopped, unknown or none; `age` in seconds, None if never seen."""
+    """`status` is running, starting, degraded, crashed, stopped, unknown or none; `age` in s, None: never seen."""
 
     status: str
     why: str = ""
