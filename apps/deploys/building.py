@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from dataclasses import asdict
 from typing import Any
 
@@ -50,7 +49,6 @@ class Job:
         self.drivers = drivers(settings.MINATO)
         self.voice: Voice = voice("build", row.uid, app=row.app.uid, fence=fence, streams=self.drivers.streams)
         self.phases: list[Phase] = []
-        self.began = time.monotonic()
         self.stopped: MinatoError | None = None
 
     def run(self) -> None:
@@ -60,7 +58,7 @@ class Job:
         except LostLease:
             log.info("%s: another builder has it", self.row.uid)
         except Cancelled:
-            self._stopped()
+            self._cancelled()
         except MinatoError as error:
             self._fail(error)
         except DatabaseError:
@@ -73,10 +71,6 @@ class Job:
         stack = _stack()
         if self.row.attempt > 1:
             self.voice.warn(_("worker lost, build restarted (attempt %(n)d)") % {"n": self.row.attempt})
-        self.voice.head(
-            _("Building with builder %(builder)s")
-            % {"builder": f"{stack.name}@{short_digest(stack.builder.partition('@')[2])}"}
-        )
         self._write(builder_image=stack.builder, run_image=stack.run)
         result: BuildResult = builder.run(
             plan_of(self.row, self.fence, stack),
@@ -100,43 +94,19 @@ class Job:
         return self.stopped is not None
 
     def _reason_to_stop(self) -> MinatoError | None:
-        times = settings.MINATO.times
-        if time.monotonic() - self.began > times.build:
-            return too_long(times.build)
-        if time.monotonic() - self.voice.last_at > times.build_silence:
-            return UserError(
-                code="build:user:silent",
-                message=_("the build said nothing for %(seconds)d s") % {"seconds": times.build_silence},
-                hint=_("Does it wait for input? Push again when it does not."),
-            )
         row = Build.objects.filter(pk=self.row.pk, fence=self.fence, state="running").values_list("cancel").first()
         if row is None:
             return LostLease()
         return Cancelled() if row[0] else None
 
-    def _stopped(self) -> None:
-        reason = self.stopped or Cancelled()
-        self._remove_containers()
-        if isinstance(reason, LostLease):
+    def _cancelled(self) -> None:
+        """Record the end that somebody asked for; a lost lease is a successor's to record."""
+        if isinstance(self.stopped, LostLease):
+            log.info("%s: another builder has it", self.row.uid)
             return
-        if isinstance(reason, Cancelled):
-            self._end("cancelled", code=reason.code, message=reason.message)
-        else:
-            self._fail(reason)
+        self._end("cancelled", code="deploy:user:cancelled", message=_("cancelled"))
 
     def _succeed(self, result: BuildResult) -> None:
-        self.voice.head(_("Discovering process types"))
-        declares = any(one.startswith("minato/procfile@") for one in result.buildpacks)
-        origin = _("Procfile declares types") if declares else _("Default types")
-        self.voice.body(f"{origin} -> {', '.join(sorted(result.processes)) or _('none')}")
-        self.voice.head(
-            _("Build succeeded in %(seconds).1fs (image %(digest)s, %(layers)d layers reused)")
-            % {
-                "seconds": time.monotonic() - self.began,
-                "digest": short_digest(result.digest),
-                "layers": result.reused_layers,
-            }
-        )
         self._end(
             "succeeded",
             image=result.image,
@@ -148,7 +118,6 @@ class Job:
     def _fail(self, error: MinatoError) -> None:
         for line in error.evidence.splitlines():
             self.voice.body(line)
-        self._remove_containers()
         self._end("failed", code=error.code[:60], message=error.message, hint=error.hint)
 
     def _end(self, state: str, **fields: Any) -> None:
@@ -169,14 +138,6 @@ class Job:
         """Raises LostLease when another builder has a newer fence."""
         if not Build.objects.filter(pk=self.row.pk, fence=self.fence, state="running").update(**fields):
             raise LostLease
-
-    def _remove_containers(self) -> None:
-        try:
-            self.drivers.engine.remove_labelled(
-                {"minato.ns": settings.MINATO.ns, "minato.build": self.row.uid, "minato.fence": str(self.fence)}
-            )
-        except PlatformError as error:
-            log.warning("%s: the reconciler will remove its containers: %s", self.row.uid, error)
 
 
 def plan_of(row: Build, fence: int, stack: StackValue) -> BuildPlan:
@@ -220,9 +181,3 @@ def _incident(row: Build) -> PlatformError:
         message=_("the platform failed while building; this is not your fault"),
         hint=_("Tell an operator the build's id: %(uid)s") % {"uid": row.uid},
     )
-
-
-def short_digest(digest: str) -> str:
-    """Return `sha256:1f3c…`."""
-    kind, _colon, hexes = digest.partition(":")
-    return f"{kind}:{hexes[:4]}…"

@@ -46,6 +46,7 @@ class Builder:
 
     def run(self, plan, *, say, phase, stop, **outside) -> BuildResult:
         self.plans.append(plan)
+        say("head", f"Building with builder {plan.stack.name}@{plan.stack.builder.partition('@')[2][:11]}…")
         say("head", "Python 3.13 app detected (requirements.txt)")
         say("body", "Collecting flask")
         if self.during:
@@ -54,6 +55,9 @@ class Builder:
             raise self.error
         phase(Phase(name="build", seconds=0.5, exit_code=0))
         digest = "sha256:" + hashlib.sha256(plan.tag.encode()).hexdigest()
+        say("head", "Discovering process types")
+        say("body", f"Procfile declares types -> {', '.join(self.processes)}")
+        say("head", f"Build succeeded in 1.4s (image {digest[:11]}…, 3 layers reused)")
         return BuildResult(
             image=f"{plan.repository}@{digest}",
             digest=digest,
@@ -142,17 +146,26 @@ class World:
 
     def live(self, app, **processes: int):
         """Push and work; with quantities, scale then."""
-        from apps.deploys import actions
-
         deploy = self.push(app)
         self.work()
-        if processes:
-            changes = [(kind, f"={quantity}", None) for kind, quantity in processes.items()]
-            deploy = actions.scale(app=app, changes=changes, viewer=self.viewer)
-            self.work()
+        deploy.refresh_from_db()
+        assert deploy.code == ""
+        return self.live_again(app, **processes) if processes else deploy
+
+    def live_again(self, app, **processes: int):
+        """Scale, and work."""
+        from apps.deploys import actions
+
+        changes = [(kind, f"={quantity}", None) for kind, quantity in processes.items()]
+        deploy = actions.scale(app=app, changes=changes, viewer=self.viewer)
+        self.work()
         deploy.refresh_from_db()
         assert deploy.code == ""
         return deploy
+
+    def push_on(self, app):
+        """Push on top of the newest push."""
+        return self.push(app, old=app.deploys.filter(kind="push").last().source.commit)
 
     # -- workers ----------------------------------------------------------------------------------------------------
     def work(self) -> None:
@@ -179,18 +192,24 @@ class World:
 
     def reach(self, app, state: str):
         """Push, and let the deploy come as far as `state`; return a Hold of it there."""
+        return self.reach_with(self.push(app), state)
+
+    def reach_with(self, deploy, state: str):
         from apps.deploys.building import run_build
         from apps.deploys.hold import claim
-        from apps.deploys.pipeline import advance
 
-        deploy = self.push(app)
         hold = claim(deploy.pk)
         while hold.deploy.state != state:
             if hold.deploy.state == "building":
                 run_build(hold.deploy.build_id)
-            assert advance(hold.deploy, hold.fence, hold), hold.deploy.state
+            assert self.advance(hold), hold.deploy.state
             hold.look()
         return hold
+
+    def advance(self, hold) -> bool:
+        from apps.deploys.pipeline import advance
+
+        return advance(hold.deploy, hold.fence, hold)
 
     def reconcile(self, turn: int = 0) -> None:
         from apps.deploys.reconcile import reconcile

@@ -159,19 +159,20 @@ def test_a_worker_process_starts_with_none_and_keeps_its_quantity(world, shop):
     world.builder.processes = {"web": "gunicorn", "worker": "python work.py"}
     first = world.live(shop)
     assert {p.type: p.quantity for p in shop.processes.all()} == {"web": 1, "worker": 0}
-    scaled = world.live(shop, worker=2)
+    scaled = world.live_again(shop, worker=2)
     assert any("Starting web.1 worker.1 worker.2 ... healthy" in line for line in world.told(scaled))
     third = world.push(shop, old=first.source.commit)
-    Deploy.objects.filter(pk=third.pk).update(old_commit=scaled.app.deploys.filter(kind="push").last().old_commit)
-    assert sum(world.services(shop).values()) >= 3
+    world.work()
+    assert world.row(third).state == "live"
+    assert {p.type: p.quantity for p in shop.processes.all()} == {"web": 1, "worker": 2}
+    assert any("formation web=1 worker=2" in line for line in world.told(third))
 
 
 def test_a_type_that_has_gone_from_the_image_goes(world, shop):
     world.builder.processes = {"web": "gunicorn", "worker": "python work.py"}
     world.live(shop, worker=1)
     world.builder.processes = {"web": "gunicorn"}
-    newest = Deploy.objects.filter(kind="push").last()
-    deploy = world.push(shop, old=newest.source.commit)
+    deploy = world.push_on(shop)
     world.work()
     assert world.row(deploy).state == "live"
     assert [p.type for p in shop.processes.all()] == ["web"]
