@@ -36,9 +36,9 @@ def parser() -> argparse.ArgumentParser:
 
 def _up(config: Config, _: argparse.Namespace) -> int:
     steps = Steps()
-    up.up(config, steps)
+    link = up.up(config, steps)
     print(steps.table())
-    print(f"-----> Minato is up: {config.url}")
+    print("\n".join(filter(None, (f"-----> Minato is up: {config.url}", link))))
     return 0
 
 

@@ -19,7 +19,7 @@ from launch.steps import Steps, say
 
 NAME = "hello"
 SOURCE = Path(__file__).with_name("sample")
-WHO = ("-c", "user.name=Minato", "-c", "user.email=minato@localhost", "-c", "init.defaultBranch=main")
+WHO = ("-c", "user.name=Minato", "-c", "user.email=minato@localhost")
 
 
 def deploy_once(config: Config, steps: Steps) -> None:
@@ -64,13 +64,17 @@ def push(config: Config) -> None:
         credentials.touch(mode=0o600)
         credentials.write_text(f"{parts.scheme}://operator:{token}@{parts.netloc}\n")
         git = ["git", *WHO, "-c", f"credential.helper=store --file={credentials}"]
-        for words in (["init", "--quiet"], ["add", "--all"], ["commit", "--quiet", "--message", "A first app"]):
+        for words in (
+            ["init", "--quiet", "--initial-branch", "main"],
+            ["add", "--all"],
+            ["commit", "--quiet", "--message", "A first app"],
+        ):
             _git([*git, *words], work)
         _git([*git, "remote", "add", "platform", config.git_url(NAME)], work)
         say(f"$ git remote add platform {config.git_url(NAME)}")
         say("$ git push platform main")
         sys.stdout.flush()
-        _git([*git, "push", "platform", "HEAD:main"], work)
+        _git([*git, "push", "platform", "main"], work)
 
 
 def _git(argv: list[str], work: Path) -> None:

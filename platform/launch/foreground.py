@@ -14,7 +14,6 @@ from minato.errors import MinatoError
 from minato.values.config import Config
 
 from launch import first_app, group, ready, runjson, supervise
-from launch.commands import run_manage
 from launch.programs import CONTROL, NODE
 from launch.steps import Steps, say, warn
 from launch.up import only_one, up
@@ -32,8 +31,8 @@ def run(config: Config, steps: Steps, *, detach: bool) -> int:
         say("`make stop` ends it, `make login` prints a new sign-in link.")
         return 0
     stop = _end_requested()
-    up(config, steps)
-    greet(config, steps)
+    link = up(config, steps)
+    greet(config, steps, link)
     if detach or stop.is_set():
         return 0 if detach else end(config)
     watch(config, stop)
@@ -47,9 +46,8 @@ def live(config: Config) -> bool:
     return same and bool(runjson.read(config)) and ready.web_answers(config)
 
 
-def greet(config: Config, steps: Steps) -> None:
+def greet(config: Config, steps: Steps, link: str) -> None:
     """Print the first operator's link, the sample app's story, and where the time went."""
-    link = run_manage(config, "ensure_operator").strip()
     try:
         first_app.deploy_once(config, steps)
     except MinatoError as error:

@@ -9,23 +9,31 @@ from contextlib import contextmanager
 from minato.values.config import Config
 
 from launch import database, group, ready, runjson, stores, supervise
-from launch.commands import make_images, run_manage
+from launch.commands import images_file, make_images, run_manage
 from launch.places import ensure_secret, make_folders, node_token
 from launch.programs import CONTROL, NODE, of_group
 from launch.steps import Steps, say
 
-TOGETHER = (("redis", "registry", "registry-socket", "engine", "telemetryd"), ("router",), ("agent",))
+TOGETHER = (("redis", "registry", "registry-socket", "engine", "telemetryd"), ("router",))
+LAST = "agent"  # its readiness, 2 s without an end, is waited for when everything else has been done
 
 
-def up(config: Config, steps: Steps) -> None:
-    """Bring the whole platform up; what already runs is kept. Raises PlatformError with the step's own words."""
+def up(config: Config, steps: Steps) -> str:
+    """Bring the whole platform up; what already runs is kept. Raises PlatformError with the step's own words.
+
+    Returns a one-time sign-in link when this start made the first operator, else an empty string.
+    """
     make_folders(config)
     with only_one(config):
         node_group(config, steps)
-        prepare(config, steps)
-        control_group(config, steps)
-        with steps.step("run.json"):
-            runjson.write(config)
+        with steps.step("lifecycle and images"):
+            make_images(config)
+        with steps.step("database"):
+            group.end(config, CONTROL)  # what another start left is stale
+            database.migrate(config)
+        link = control_group(config, steps)
+        runjson.write(config)
+    return link
 
 
 @contextmanager
@@ -57,34 +65,28 @@ def node_group(config: Config, steps: Steps, only: tuple[str, ...] = ()) -> None
     names = [program.name for program in of_group(config, NODE) if not only or program.name in only]
     for batch in TOGETHER:
         start_all(config, NODE, [name for name in batch if name in names], steps)
+    if LAST in names:
+        supervise.start(config, NODE, LAST)
 
 
-def prepare(config: Config, steps: Steps) -> None:
-    """Images, database and rows: everything that the control group expects."""
-    with steps.step("lifecycle and images"):
-        make_images(config)
-    with steps.step("database"):
-        database.migrate(config)
-    for name, words in rows(config).items():
-        with steps.step(name):
-            run_manage(config, *words)
+def control_group(config: Config, steps: Steps) -> str:
+    """Start the control group, make the rows that it expects meanwhile, and wait until all runs; return the link."""
+    names = [program.name for program in of_group(config, CONTROL)]
+    with steps.step(", ".join(names)):
+        group.begin(config, CONTROL)
+        for name in names:
+            supervise.start(config, CONTROL, name)
+        link = prepare(config)
+        for name in names:
+            ready.wait(config, CONTROL, name)
+        ready.wait(config, NODE, "agent")
+    return link
 
 
-def rows(config: Config) -> dict[str, tuple[str, ...]]:
-    """Return the management commands of a start, in order, by what they are for."""
-    return {
-        "telemetry schema": ("migrate_telemetry",),
-        "stack": ("register_stack", str(config.run / "images.json")),
-        "node": ("register_node", config.node, str(node_token(config))),
-        "operator's token": ("operator_token", str(runjson.token_file(config))),
-    }
-
-
-def control_group(config: Config, steps: Steps) -> None:
-    """Start the control group anew: what another start left is stale."""
-    group.end(config, CONTROL)
-    group.begin(config, CONTROL)
-    start_all(config, CONTROL, [program.name for program in of_group(config, CONTROL)], steps)
+def prepare(config: Config) -> str:
+    """Make every row that a start expects; return the first operator's link, if this start made them."""
+    tokens = ("--node-token", str(node_token(config)), "--operator-token", str(runjson.token_file(config)))
+    return run_manage(config, "prepare", "--stack", str(images_file(config)), *tokens).strip()
 
 
 def start_all(config: Config, which: str, names: list[str], steps: Steps) -> None:
