@@ -9,6 +9,7 @@ import sys
 from minato.drivers.wiring import drivers
 from minato.values.config import Config
 
+from agent.logs import ship
 from agent.main import Agent
 
 
@@ -17,7 +18,19 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     config = Config.from_env()
-    agent = Agent(config, drivers(config))
+    outside = drivers(config)
+    agent = Agent(config, outside)
+
+    def ship_logs() -> None:
+        ship(
+            config=config,
+            engine=outside.engine,
+            streams=outside.streams,
+            telemetry=outside.telemetry,
+            stop=agent.ended,
+        )
+
+    agent.start(ship_logs)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: agent.stop())
     return 0 if agent.run() else 1

@@ -156,8 +156,9 @@ def test_a_container_that_is_gone_is_finished_first(node):
 
 def test_the_router_s_lines_are_the_app_s(node):
     row = (
-        't=1763974800123456 app=a_shop deploy=12 release=v6 slot=slot0003 server=web.1.0f3c00000000 '
-        'method=GET path="/x" host="shop" request_id="7f" fwd="::1" protocol=http tr=0 tw=0 tc=1 ts=12 ta=13 status=200 bytes=318 end=--\n'
+        "t=1763974800123456 app=a_shop deploy=12 release=v6 slot=slot0003 server=web.1.0f3c00000000 "
+        'method=GET path="/x" host="shop" request_id="7f" fwd="::1" protocol=http '
+        "tr=0 tw=0 tc=1 ts=12 ta=13 status=200 bytes=318 end=--\n"
     )
     with (node.config.logs / "router.log").open("a") as file:
         file.write("[NOTICE] hello\n" + row)
