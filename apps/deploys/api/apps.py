@@ -73,7 +73,7 @@ class AppShape(AppRowShape):
         return InstanceShape(reads.instances(found.app), many=True).data  # type: ignore[return-value]
 
 
-class NewAppShape(AppShape):
+class MadeAppShape(AppShape):
     """An app at its birth: `token` may read and deploy it, and is shown this once."""
 
     token = serializers.CharField()
@@ -112,7 +112,7 @@ class Apps(Endpoint):
         found = pages.paginate_queryset(rows, request, view=self) or []
         return pages.get_paginated_response(AppRowShape([reads.summary(app) for app in found], many=True).data)
 
-    @extend_schema(request=NewApp, responses={201: NewAppShape})
+    @extend_schema(request=NewApp, responses={201: MadeAppShape})
     def post(self, request: Request) -> Response:
         """Make an empty app; the answer has a token to push with."""
         body = self.body(NewApp)

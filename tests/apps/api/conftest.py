@@ -10,6 +10,7 @@ from django.test import Client
 
 from apps.access.viewer import SCOPES
 from apps.accounts import tokens
+from tests.apps.api import contract
 
 
 class Api:
@@ -22,9 +23,11 @@ class Api:
     def __call__(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         data = body if isinstance(body, bytes) else json.dumps(body) if body is not None else ""
-        return self._client.generic(
+        answer = self._client.generic(
             method, path, data, content_type="application/json", headers={**self._headers, **named}
         )
+        contract.check(method, path, answer)
+        return answer
 
     def get(self, path: str, **headers: str) -> Any:
         return self("GET", path, **headers)
