@@ -22,6 +22,14 @@ FAILS = (*PYTHON, "import sys; print('oh no'); sys.exit(3)")
 COUNTS = (*PYTHON, "import sys; print(len(sys.stdin.buffer.read()))")
 DEAF = (*PYTHON, "import sys; sys.exit(4)")
 FLOODS = (*PYTHON, "import os; [os.write(1, b'x' * 65536) for _ in range(64)]")
+# Python for `ask`: a TLS connection to a host, with the certificates of this machine.
+TLS = """
+import socket, ssl
+context = ssl.create_default_context(cafile="/etc/ssl/certs/ca-certificates.crt")
+with socket.create_connection(({host!r}, 443), timeout=10) as raw:
+    with context.wrap_socket(raw, server_hostname={host!r}) as secure:
+        print("secure", secure.version())
+"""
 MISSING = "sha256:" + "0" * 64
 
 

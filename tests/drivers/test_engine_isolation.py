@@ -13,7 +13,7 @@ import pytest
 from minato.drivers.engine.setup import builds_network
 from minato.values.engine import Limits
 
-from tests.drivers.engines import PYTHON, World, eventually
+from tests.drivers.engines import PYTHON, TLS, World, eventually
 from tests.drivers.outside import package_index
 
 pytestmark = pytest.mark.engine
@@ -38,13 +38,6 @@ try:
         print("heard", heard.decode(errors="replace"))
 except OSError as error:
     print("nothing", error)
-"""
-TLS = """
-import socket, ssl
-context = ssl.create_default_context(cafile="/etc/ssl/certs/ca-certificates.crt")
-with socket.create_connection(({host!r}, 443), timeout=10) as raw:
-    with context.wrap_socket(raw, server_hostname={host!r}) as secure:
-        print("secure", secure.version())
 """
 
 
