@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,7 +14,7 @@ from minato.build.analyze import analyze
 from minato.build.build import build
 from minato.build.detect import detect
 from minato.build.export import export
-from minato.build.lines import Splitter, kind_of
+from minato.build.lines import CLOSING, Splitter, kind_of
 from minato.build.restore import restore
 from minato.build.tidy import cleanup
 from minato.build.watch import Watch
@@ -26,6 +27,8 @@ from minato.values.config import Config
 from minato.values.engine import Exec
 
 Say = Callable[[str, str], None]
+# Control groups v1 and v2; the one that is not there is a complaint nobody reads.
+OOM_COUNTERS = ("/sys/fs/cgroup/memory/memory.oom_control", "/sys/fs/cgroup/memory.events")
 
 
 def run(
@@ -146,7 +149,8 @@ class _Attempt:
         code, lines = self._exec(container, command, loud=loud)
         self._note(Phase(name=name, seconds=time.monotonic() - began, exit_code=code))
         if code:
-            raise faults.of(name, code, lines, oom=self._oom(), root=self._root() if name == "detect" else ())
+            oom = container == self.names.untrusted and self._oom()
+            raise faults.of(name, code, lines, oom=oom, root=self._root() if name == "detect" else ())
         return lines
 
     def _note(self, phase: Phase) -> None:
@@ -178,8 +182,9 @@ class _Attempt:
         return lines
 
     def _oom(self) -> bool:
-        seen = self.engine.instances({"minato.build": self.plan.build, "minato.role": "untrusted"})
-        return any(one.oom for one in seen)
+        """The engine's own flag stays false while the container's first process lives: the kernel's counter tells."""
+        _, lines = self._exec(self.names.untrusted, Exec(argv=("cat", *OOM_COUNTERS)))
+        return any(re.match(r"^oom_kill [1-9]", line) for line in lines)
 
 
 class _Lines:
@@ -193,7 +198,7 @@ class _Lines:
 
     def add(self, lines: list[str]) -> None:
         for line in lines:
-            if self.say:
+            if self.say and not CLOSING.match(line):
                 self.say(*kind_of(line))
         self.kept = [*self.kept, *lines][-self.MOST :]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from minato.build.lines import WARN
+from minato.build.lines import CLOSING, WARN, kind_of
 from minato.errors import MinatoError, PlatformError, UserError
 
 NOTHING_DETECTED, BUILDPACK_FAILED, KILLED = 20, 51, 137
@@ -79,7 +79,7 @@ def buildpack_failed(lines: Sequence[str]) -> UserError:
         else "Mend it, commit and push again; the running release is untouched."
     )
     return UserError(
-        code="build:user:failed", message=message or "A buildpack failed.", hint=hint, evidence=last(lines)
+        code="build:user:failed", message=message or "A buildpack failed.", hint=hint, evidence=last(lines, told)
     )
 
 
@@ -98,7 +98,7 @@ def out_of_memory(lines: Sequence[str]) -> UserError:
     )
 
 
-def last(lines: Sequence[str]) -> str:
-    """Return the last lines that say something; the lifecycle's own closing words are left out."""
-    told = [line for line in lines if line.strip() and not re.match(r"^(ERROR: failed to build:|Timer: )", line)]
-    return "\n".join(told[-SHOWN:])
+def last(lines: Sequence[str], said: Sequence[str] = ()) -> str:
+    """Return the last lines that say something, without their marks and without what is said already."""
+    plain = [kind_of(line)[1].rstrip() for line in lines if line.strip() and not CLOSING.match(line)]
+    return "\n".join([line for line in plain if line not in said][-SHOWN:])

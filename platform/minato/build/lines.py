@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 
 HEAD, BODY, WARN = "-----> ", "       ", " !     "
+# The lifecycle's own last words: they say no more than the exit code, which `faults` turns into a message.
+CLOSING = re.compile(r"^(ERROR: failed to build:|Timer: )")
 MOST = 4000  # characters of one line
 # All control bytes but the tab, and every escape sequence but SGR (colours), which ends in m.
 SGR = re.compile(r"\x1b\[[0-9;:]*m")

@@ -57,6 +57,6 @@ def _server(root: Path) -> servers.Server | None:
 
 
 def _install(root: Path, found: requirements.Requirements, extra: str, have: str) -> None:
-    names = ", ".join(os.path.relpath(file, root) for file in found.files) or "nothing, there is no requirements.txt"
-    cnb.head(f"Installing {names} with uv")
+    names = " and ".join(os.path.relpath(file, root) for file in found.files)
+    cnb.head(f"Installing {names} with uv" if names else "Installing no packages: there is no requirements.txt")
     install.venv(requirements.key(root, found, FORMAT, have, platform.machine(), extra), found, extra)

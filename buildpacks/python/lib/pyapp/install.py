@@ -16,7 +16,12 @@ from pyapp.requirements import Requirements
 
 # All files of a layer carry one date, so byte code must not be checked by date.
 BYTECODE = {"PYC_INVALIDATION_MODE": "UNCHECKED_HASH", "SOURCE_DATE_EPOCH": "315532801"}
-LAUNCH = {"PYTHONUNBUFFERED.default": "1", "PYTHONDONTWRITEBYTECODE.default": "1", "PYTHONFAULTHANDLER.default": "1"}
+LAUNCH = {
+    "XDG_RUNTIME_DIR.default": "/tmp",  # gunicorn keeps a socket there; a home may be read-only
+    "PYTHONUNBUFFERED.default": "1",
+    "PYTHONDONTWRITEBYTECODE.default": "1",
+    "PYTHONFAULTHANDLER.default": "1",
+}
 SERVE = """#!/usr/bin/env python3
 import os
 
@@ -83,7 +88,8 @@ def _uv(args: list[str], scratch: Path) -> None:
         lines = []
         for line in uv.stdout or ():
             lines.append(line.rstrip())
-            cnb.body(line.rstrip())
+            if not line.startswith("Using Python"):
+                cnb.body(line.rstrip())
     if uv.returncode:
         cnb.fail(*reason(lines, uv.returncode))
 
@@ -91,10 +97,11 @@ def _uv(args: list[str], scratch: Path) -> None:
 def reason(lines: list[str], code: int) -> tuple[str, ...]:
     """Return what to tell the developer about a failed uv."""
     text = "\n".join(lines)
-    if code in (137, -9):
+    if code in (137, -9) or "SIGKILL" in text:
         return ("The installation was killed: it needed more memory than a build may use.",)
     if "No solution found" in text:
-        return ("The packages in requirements.txt do not fit together, or one does not exist: see uv's words above.",)
+        causes = [line.partition("cause: ")[2] for line in lines if "cause: " in line]
+        return ("The packages in requirements.txt do not fit together, or one does not exist.", *causes[-1:])
     if "Failed to build" in text or "error: command" in text:
         return (
             "A package without a ready wheel could not be compiled.",
