@@ -51,6 +51,7 @@ def settings(config: Config, certificate: str = "") -> haproxy.Settings:
         binds=(f"{_brackets(config.bind)}:{config.ports.router}",),
         slots=config.slots,
         certificate=certificate,
+        first_byte=config.times.first_byte,
         user=USER if os.geteuid() == 0 and _exists(USER) else "",
     )
 

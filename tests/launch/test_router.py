@@ -97,9 +97,22 @@ def test_a_thousand_slots_are_ready_within_a_second(front):
 
 def test_with_a_certificate_it_speaks_tls_and_says_so(front, app, tmp_path):
     subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
-        + ["-keyout", str(tmp_path / "key.pem"), "-out", str(tmp_path / "cert.pem"), "-subj", "/CN=apps"]
-        + ["-addext", "subjectAltName=DNS:*.apps.localhost,IP:127.0.0.1"],
+        [
+            *(
+                "openssl",
+                "req",
+                "-x509",
+                "-newkey",
+                "ec",
+                "-pkeyopt",
+                "ec_paramgen_curve:prime256v1",
+                "-nodes",
+                "-days",
+                "2",
+            ),
+            *("-keyout", str(tmp_path / "key.pem"), "-out", str(tmp_path / "cert.pem"), "-subj", "/CN=apps"),
+            *("-addext", "subjectAltName=DNS:*.apps.localhost,IP:127.0.0.1"),
+        ],
         check=True,
         capture_output=True,
     )

@@ -48,6 +48,7 @@ class Times:
     cancel: float = 10.0
     observe: float = 2.0
     stale: float = 10.0
+    first_byte: float = 30.0  # of an app's answer, then H12
     settle: float = 5.0  # a process without a slot is started when it has run so long
 
 
@@ -201,7 +202,9 @@ class Config:
         bind = env.get("MINATO_BIND", "127.0.0.1")
         cert, key = env.get("MINATO_TLS_CERT", ""), env.get("MINATO_TLS_KEY", "")
         if bind not in ("127.0.0.1", "::1", "localhost") and not (cert and key):
-            raise ValueError(f"MINATO_BIND={bind} needs MINATO_TLS_CERT and MINATO_TLS_KEY: tokens never travel in the clear")
+            raise ValueError(
+                f"MINATO_BIND={bind} needs MINATO_TLS_CERT and MINATO_TLS_KEY: tokens never travel in the clear"
+            )
         scheme = "https" if cert else "http"
         return cls(
             ns=ns,
@@ -234,5 +237,7 @@ def _ports(env: Mapping[str, str], ns: str) -> Ports:
 
 def _times(env: Mapping[str, str]) -> Times:
     """Return the deadlines; `MINATO_TIME_<NAME>` (seconds) overrides one, for tests."""
-    changed = {name: float(env[key]) for name in Times.__dataclass_fields__ if (key := f"MINATO_TIME_{name.upper()}") in env}
+    changed = {
+        name: float(env[key]) for name in Times.__dataclass_fields__ if (key := f"MINATO_TIME_{name.upper()}") in env
+    }
     return Times(**changed)
