@@ -52,7 +52,7 @@ print("tried", tried)
 
 @pytest.fixture(autouse=True)
 def a_machine_for_tests(request):
-    """Engines are started in the namespaces of `make test`, or where somebody says so (see tests/drivers/conftest.py)."""
+    """Engines start in the namespaces of `make test`, or where somebody says so (see tests/drivers/conftest.py)."""
     if not os.environ.get("MINATO_ENGINE_UNDER_TEST"):
         request.getfixturevalue("real")
 
