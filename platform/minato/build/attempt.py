@@ -6,8 +6,9 @@ import io
 import re
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import BinaryIO
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from typing import Any, BinaryIO
 
 from minato.build import containers, faults, inputs, places, result
 from minato.build.analyze import analyze
@@ -28,6 +29,7 @@ from minato.values.engine import Exec
 
 Say = Callable[[str, str], None]
 # Control groups v1 and v2; the one that is not there is a complaint nobody reads.
+TICK = 0.5  # seconds between two looks at cancel and deadline while both containers are prepared
 OOM_COUNTERS = ("/sys/fs/cgroup/memory/memory.oom_control", "/sys/fs/cgroup/memory.events")
 
 
@@ -58,7 +60,15 @@ def run(
         cleanup(build=plan.build, fence=plan.fence, engine=engine, config=config)
 
 
+@dataclass(frozen=True)
+class _Ran:
+    phase: Phase
+    lines: list[str]
+
+
 class _Attempt:
+    """One attempt. `say`, `phase` and `stop` are called by the caller's own thread alone: they may use its database."""
+
     def __init__(
         self,
         plan: BuildPlan,
@@ -119,17 +129,20 @@ class _Attempt:
             self.engine.ensure_volume(volume, labels)
         self.engine.ensure_volume(self.names.cache, {"minato.ns": self.config.ns, "minato.app": self.plan.app})
         with ThreadPoolExecutor(max_workers=3) as pool:
-            parts: list[Future[None]] = [
-                pool.submit(part) for part in (self._preflight, self._untrusted, self._trusted)
-            ]
+            parts = [pool.submit(self._preflight), pool.submit(self._untrusted)]
+            analyzed = pool.submit(self._trusted)
+            every: list[Future[Any]] = [*parts, analyzed]
+            while wait(every, timeout=TICK).not_done:
+                self.watch.over()
         for part in parts:
             part.result()
+        self._ended(analyzed.result(), self.names.trusted)
         self._note(Phase(name="prepare", seconds=time.monotonic() - began, exit_code=0))
 
-    def _trusted(self) -> None:
+    def _trusted(self) -> _Ran:
         self.engine.start(containers.trusted(self.plan, self.config))
         self._feed(self.names.trusted, inputs.unpack_platform(), io.BytesIO(inputs.platform_tar(self.plan)))
-        self._phase("analyze", analyze(self.plan), self.names.trusted)
+        return self._run("analyze", analyze(self.plan), self.names.trusted, stop=self.watch.rang)
 
     def _untrusted(self) -> None:
         self.engine.start(containers.untrusted(self.plan, self.config))
@@ -137,7 +150,7 @@ class _Attempt:
             self._feed(self.names.untrusted, inputs.unpack_source(), source)
 
     def _feed(self, container: str, command: Exec, content: BinaryIO) -> None:
-        code, lines = self._exec(container, command, stdin=content)
+        code, lines = self._exec(container, command, stdin=content, stop=self.watch.rang)
         if code:
             raise PlatformError(
                 code="build:platform:source", message="A tar could not be unpacked.", evidence=faults.last(lines)
@@ -145,20 +158,33 @@ class _Attempt:
 
     def _phase(self, name: str, command: Exec, container: str, *, loud: bool = False) -> list[str]:
         """Run one phase and return its lines; a loud one is the transcript. Raises what `faults` says."""
+        return self._ended(self._run(name, command, container, loud=loud, stop=self.watch.over), container)
+
+    def _run(self, name: str, command: Exec, container: str, *, stop: Callable[[], bool], loud: bool = False) -> _Ran:
         began = time.monotonic()
-        code, lines = self._exec(container, command, loud=loud)
-        self._note(Phase(name=name, seconds=time.monotonic() - began, exit_code=code))
+        code, lines = self._exec(container, command, loud=loud, stop=stop)
+        return _Ran(Phase(name=name, seconds=time.monotonic() - began, exit_code=code), lines)
+
+    def _ended(self, ran: _Ran, container: str) -> list[str]:
+        self._note(ran.phase)
+        code, name = ran.phase.exit_code, ran.phase.name
         if code:
             oom = container == self.names.untrusted and self._oom()
-            raise faults.of(name, code, lines, oom=oom, root=self._root() if name == "detect" else ())
-        return lines
+            raise faults.of(name, code, ran.lines, oom=oom, root=self._root() if name == "detect" else ())
+        return ran.lines
 
     def _note(self, phase: Phase) -> None:
         self.phases.append(phase)
         self.phase(phase)
 
     def _exec(
-        self, container: str, command: Exec, *, stdin: BinaryIO | None = None, loud: bool = False
+        self,
+        container: str,
+        command: Exec,
+        *,
+        stop: Callable[[], bool],
+        stdin: BinaryIO | None = None,
+        loud: bool = False,
     ) -> tuple[int, list[str]]:
         splitter, lines = Splitter(), _Lines(self.say if loud else None)
 
@@ -166,24 +192,24 @@ class _Attempt:
             self.watch.heard()
             lines.add(splitter.feed(data))
 
-        code = self.engine.exec(container, command, output=output, stdin=stdin, stop=self.watch.over)
+        code = self.engine.exec(container, command, output=output, stdin=stdin, stop=stop)
         self.watch.heard()
         lines.add(splitter.end())
         return code, lines.kept
 
     def _read(self, path: str) -> str:
-        code, lines = self._exec(self.names.trusted, Exec(argv=("cat", path)))
+        code, lines = self._exec(self.names.trusted, Exec(argv=("cat", path)), stop=self.watch.over)
         if code:
             raise PlatformError(code="build:platform:export", message="The exporter left no report.")
         return "\n".join(lines)
 
     def _root(self) -> list[str]:
-        _, lines = self._exec(self.names.untrusted, Exec(argv=("ls", "-A", places.APP)))
+        _, lines = self._exec(self.names.untrusted, Exec(argv=("ls", "-A", places.APP)), stop=self.watch.over)
         return lines
 
     def _oom(self) -> bool:
         """The engine's own flag stays false while the container's first process lives: the kernel's counter tells."""
-        _, lines = self._exec(self.names.untrusted, Exec(argv=("cat", *OOM_COUNTERS)))
+        _, lines = self._exec(self.names.untrusted, Exec(argv=("cat", *OOM_COUNTERS)), stop=self.watch.over)
         return any(re.match(r"^oom_kill [1-9]", line) for line in lines)
 
 

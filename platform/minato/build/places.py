@@ -74,6 +74,11 @@ class Names:
         }
 
 
+def fence_of(volume: str) -> str:
+    """Return the attempt that a build's volume belongs to; its name is `<ns>-<build>-<fence>-<what>`."""
+    return volume.split("-")[-2]
+
+
 def cache_of(ns: str, app: str) -> str:
     """Return the name of the volume that keeps an app's build cache."""
     return f"{ns}-cache-{app}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
-from minato.build.places import cache_of
+from minato.build.places import cache_of, fence_of
 from minato.drivers.engine import Engine
 from minato.drivers.registry import Registry
 from minato.values.config import Config
@@ -17,12 +17,18 @@ def cleanup(*, build: str, engine: Engine, config: Config, fence: int | None = N
     nothing of those attempts runs: a cancel is true only after this.
     """
     labels = {"minato.ns": config.ns, "minato.build": build}
-    attempts = [labels] if fence is None else [{**labels, "minato.fence": str(one)} for one in range(fence + 1)]
-    found = [one.container for attempt in attempts for one in engine.instances(attempt)]
+    containers = [
+        one.container for one in engine.instances(labels) if _up_to(one.labels.get("minato.fence", "0"), fence)
+    ]
+    volumes = [name for name in engine.volumes(labels) if _up_to(fence_of(name), fence)]
     with ThreadPoolExecutor(max_workers=4) as pool:
-        list(pool.map(engine.remove_container, found))
-        list(pool.map(engine.remove_volume, [name for attempt in attempts for name in engine.volumes(attempt)]))
-    return len(found)
+        list(pool.map(engine.remove_container, containers))
+        list(pool.map(engine.remove_volume, volumes))
+    return len(containers)
+
+
+def _up_to(attempt: str, fence: int | None) -> bool:
+    return fence is None or int(attempt) <= fence
 
 
 def forget(*, app: str, repository: str, engine: Engine, registry: Registry, config: Config) -> None:

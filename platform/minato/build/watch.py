@@ -24,6 +24,10 @@ class Watch:
             self.error = self._judge(time.monotonic())
         return self.error is not None
 
+    def rang(self) -> bool:
+        """Say whether `over` was ever true, without asking: for threads that may not call `stop`."""
+        return self.error is not None
+
     def _judge(self, now: float) -> MinatoError | None:
         if self.stop():
             return Cancelled("The build was cancelled.")
