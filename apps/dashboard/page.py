@@ -34,7 +34,7 @@ class Page(View):
         """Whether a live region asks for its own part alone."""
         return self.request.headers.get("X-Fragment") == "1"
 
-    def show(self, template: str, status: int = 200, **context: Any) -> HttpResponse:
+    def show(self, template: str, status: int = 200, /, **context: Any) -> HttpResponse:
         return render(self.request, template, {"section": self.section, **context}, status=status)
 
 
