@@ -53,8 +53,7 @@ class Agent:
             self.reports.send_always,
         ):
             self.start(work)
-        self.watch.look()
-        wait = 0.0
+        wait = SLOW  # the first look rings; an engine that hangs keeps nobody waiting
         while not self.ended.is_set():
             self.bell.wait(wait)
             wait = self.step()
