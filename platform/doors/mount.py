@@ -20,7 +20,10 @@ DOORS = (
 
 
 class Door(Protocol):
-    """A path and what lies behind it. It may also have `start()` and `stop()`, awaited once each."""
+    """A path and what lies behind it.
+
+    It may also have `start()` and `stop()`, awaited once each, and `wants(scope)` where Django serves the same path.
+    """
 
     def matches(self, path: str) -> bool: ...
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None: ...
@@ -39,10 +42,10 @@ class Doors:
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1000})
         else:
-            await self._door(scope["path"])(scope, receive, send)
+            await self._door(scope)(scope, receive, send)
 
-    def _door(self, path: str) -> Application:
-        return next((door for door in self.doors if door.matches(path)), self._django)
+    def _door(self, scope: Scope) -> Application:
+        return next((door for door in self.doors if door.matches(scope["path"]) and _wants(door, scope)), self._django)
 
     async def _live(self, receive: Receive, send: Send) -> None:
         """Start the doors before the first request, stop them after the last."""
@@ -59,6 +62,11 @@ class Doors:
             method = getattr(door, act, None)
             if method is not None:
                 await method()
+
+
+def _wants(door: Door, scope: Scope) -> bool:
+    wants = getattr(door, "wants", None)
+    return wants is None or bool(wants(scope))
 
 
 def _there(module: str) -> bool:

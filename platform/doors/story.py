@@ -6,7 +6,7 @@ spliced in at `3-4`. Redis is a cache: what it lost is told from the store and t
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
@@ -71,7 +71,7 @@ class Place:
         return cls(deploy=deploy or "0-0", build=build)
 
 
-async def follow(deploy_uid: str, *, after: str = "") -> AsyncIterator[Event]:
+async def follow(deploy_uid: str, *, after: str = "") -> AsyncGenerator[Event, None]:
     """Yield a deploy's entries and its build's, and end after the deploy's `end`; nothing for an unknown deploy.
 
     An entry has `k` (head, body, warn, phase, end) and `t`; the end also `code` and `message`. `after` is the id of

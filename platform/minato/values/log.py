@@ -25,3 +25,21 @@ class Line:
     def render(self) -> str:
         """Return Heroku's form: time, source[process]: message."""
         return f"{self.at.isoformat(timespec='microseconds')} {self.source}[{self.process}]: {self.text}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Filter:
+    """Which lines somebody wants to see. `process` is `web` or `web.1`; every word of `q` must occur, in any case."""
+
+    source: str = ""
+    process: str = ""
+    level: str = ""
+    q: str = ""
+
+    def takes(self, line: Line) -> bool:
+        return (
+            self.source in ("", line.source)
+            and self.process in ("", line.process, line.process.split(".")[0])
+            and self.level in ("", line.level)
+            and all(word in line.text.lower() for word in self.q.lower().split())
+        )

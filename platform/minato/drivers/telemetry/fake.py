@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
 from minato.drivers.telemetry import away
-from minato.values.log import Line
+from minato.values.log import Filter, Line
 
 
 class FakeTelemetry:
@@ -50,17 +50,12 @@ class FakeTelemetry:
         q: str = "",
     ) -> list[Line]:
         self._answer()
-        wanted: list[Callable[[Line], bool]] = [
-            lambda line: line.app == app and line.build == build,
-            lambda line: not before or line.at < datetime.fromisoformat(before),
-            lambda line: not since or line.at >= datetime.fromisoformat(since),
-            lambda line: not source or line.source == source,
-            lambda line: not process or process in (line.process, line.process.split(".")[0]),
-            lambda line: not level or line.level == level,
-            lambda line: all(word.lower() in line.text.lower() for word in q.split()),
-        ]
+        wanted = Filter(source=source, process=process, level=level, q=q)
+        earliest = datetime.fromisoformat(since or "0001-01-01T00:00:00+00:00")
+        latest = datetime.fromisoformat(before or "9999-01-01T00:00:00+00:00")
         with self._lock:
-            found = [line for line in self._kept.values() if all(want(line) for want in wanted)]
+            of_app = [line for line in self._kept.values() if (line.app, line.build) == (app, build)]
+        found = [line for line in of_app if wanted.takes(line) and earliest <= line.at < latest]
         return sorted(found, key=lambda line: (line.at, line.id))[-limit:]
 
     def delete(self, app: str) -> None:
