@@ -13,7 +13,7 @@ LONGEST = 64 * 1024  # bytes
 
 def check_key(key: str) -> None:
     """Raise UserError unless `key` may be set by people."""
-    if not KEY.match(key):
+    if not KEY.fullmatch(key):
         raise UserError(
             code="config:user:bad-key",
             message=f"{key[:128]!r} is not a name for a config var.",

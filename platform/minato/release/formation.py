@@ -29,7 +29,7 @@ def _scaled(types: Collection[str]) -> list[str]:
 
 def parse_scale(text: str) -> Change:
     """Read `web=3:medium` or `worker+1`. Raises UserError."""
-    match = SCALE.match(text)
+    match = SCALE.fullmatch(text)
     if match is None:
         raise UserError(
             code="scale:user:grammar",
