@@ -15,6 +15,7 @@ from apps.access.rest import Endpoint
 from apps.accounts import api as accounts
 from apps.builds import api as builds
 from apps.deploys import api as deploys
+from apps.monitoring import api as monitoring
 from apps.releases import api as releases
 from apps.routes import api as routes
 
@@ -22,6 +23,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *accounts.urlpatterns,
     *deploys.urlpatterns,
     *builds.urlpatterns,
+    *monitoring.urlpatterns,
     *releases.urlpatterns,
     *routes.urlpatterns,
 ]
