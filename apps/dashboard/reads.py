@@ -108,7 +108,7 @@ def _instances(app: App) -> list[Instance]:
     rows = list(Instance.objects.filter(app=app, state__in=("created", "running", "restarting")).order_by("process", "ordinal", "-deploy"))
     for row in rows:
         row.words = _("ready") if row.ready else _(row.state)  # type: ignore[attr-defined]
-        row.tone = "ok" if row.ready or not row.check else "busy"  # type: ignore[attr-defined]
+        row.tone = "ok" if row.ready or not row.check_status else "busy"  # type: ignore[attr-defined]
     return rows
 
 

@@ -63,7 +63,7 @@ def left(app: App) -> list[str]:
         "manifests": lambda: outside.registry.tags(repository),
         "repository": lambda: (settings.MINATO.repos / f"{app.uid}.git").exists(),
         "blobs": lambda: [sha for sha in _own_blobs(app) if outside.blobs.exists(sha)],
-        "lines": lambda: outside.telemetry.lines(app.uid, limit=1),
+        "lines": lambda: [one for one in ("", *_uids(app)) if outside.telemetry.lines(app.uid, limit=1, build=one)],
         "streams": lambda: [name for name in _stream_names(app) if outside.streams.read(name, limit=1)],
     }
     return [kind for kind, look in seen.items() if look()]

@@ -164,8 +164,9 @@ class World:
         return deploy
 
     def push_on(self, app):
-        """Push on top of the newest push."""
-        return self.push(app, old=app.deploys.filter(kind="push").last().source.commit)
+        """Push on top of the newest push that was live."""
+        live = app.deploys.filter(kind="push", live_at__isnull=False)
+        return self.push(app, old=live.order_by("live_at").last().source.commit)
 
     # -- workers ----------------------------------------------------------------------------------------------------
     def work(self) -> None:
