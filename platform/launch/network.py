@@ -155,8 +155,7 @@ def wanted(ns: str, inside: tuple[Bridge, ...], out: str, dns: list[str]) -> Rul
     """Return our chains' rules, in iptables-save's own spelling so that texts can be compared.
 
     Out through the interface `out` only (and to the resolvers), answers only in, nothing between two instances.
-    The same in mangle, where a drop is final: another dockerd inserts its ACCEPTs above our jump in filter,
-    which would hold until the next check.
+    The same in mangle, where a drop is final: in filter somebody's ACCEPT may stand above our jump until the next check.
     """
     forward: list[str] = []
     for bridge in inside:

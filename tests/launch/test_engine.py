@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import threading
 import urllib.request
 
 import docker
@@ -13,6 +12,8 @@ import pytest
 from launch import network
 from launch.engine import RESOLVERS
 from minato.drivers.engine.setup import builds_network
+from minato.drivers.engine.swarm import SwarmEngine
+from minato.values.engine import Exec
 
 from tests.drivers.engines import PYTHON, TLS, eventually
 from tests.drivers.outside import package_index
@@ -136,21 +137,19 @@ def test_rules_that_somebody_takes_away_come_back(ours):
         network.run("iptables", "-w", "-t", table, "-D", builtin, "-j", chain)
         network.run("iptables", "-w", "-t", table, "-F", chain)
 
+    assert not right(ours)
+    until(lambda: right(ours), seconds=6)
+
+
+def right(engine: OurEngine) -> bool:
+    """True if every rule of this engine is in its place."""
     dns = network.resolvers(RESOLVERS, network.own_addresses())
-
-    def right():
-        want = network.wanted("tst", network.bridges(ours.config), network.uplink().name, dns)
-        return all(
-            not network.repair(
-                table,
-                network.read_rules(table),
-                chains,
-                {builtin: network.chain("tst", part) for builtin, part in network.HOOKS[table].items()},
-            )
-            for table, chains in want.items()
-        )
-
-    until(right, seconds=6)
+    want = network.wanted(engine.config.ns, network.bridges(engine.config), network.uplink().name, dns)
+    hooks = {
+        table: {builtin: network.chain(engine.config.ns, part) for builtin, part in parts.items()}
+        for table, parts in network.HOOKS.items()
+    }
+    return not any(network.repair(table, network.read_rules(table), want[table], hooks[table]) for table in want)
 
 
 def test_a_sigterm_ends_containers_dockerd_and_containerd(ours):
@@ -249,29 +248,49 @@ def forward_policy() -> str:
     return network.run("iptables", "-w", "-S", "FORWARD").splitlines()[0]
 
 
-def test_another_engine_that_starts_never_opens_ours(ours, plain):
+def test_another_engine_that_starts_opens_nothing_even_while_nobody_mends_rules(ours, plain):
     ours.start()
     world = ours.world()
     address = serving(world)
     probe = world.engine.start(world.container(name="probe", network="bridge"))
-    heard: list[tuple[int, str]] = []
-    asking = threading.Thread(
-        target=lambda: heard.append(world.ask(probe, TRIES.format(seconds=6, address=address, port=PORT)))
-    )
-    asking.start()
+    ours.process.send_signal(signal.SIGSTOP)
 
     plain.start()
     stranger = plain.publish(SERVES, PORT)
     (there,) = [item for item in plain.api().containers() if item["Id"] == stranger]
     theirs = there["NetworkSettings"]["Networks"]["bridge"]["IPAddress"]
     eventually(lambda: page(theirs))
-    asking.join()
 
-    assert heard[0][1].startswith("tried")
     assert page(address) == "a peer"
-    for target in (theirs, "172.29.255.1"):
-        assert "reached" not in world.ask(probe, TRIES.format(seconds=1, address=target, port=PORT))[1]
-    until(lambda: network.read_rules("filter")["FORWARD"][0].startswith("-j MNT-"), seconds=6)
+    for target in (address, theirs, "172.29.255.1"):
+        assert tries(world.engine, probe, target).startswith("tried")
+    assert tries(SwarmEngine(plain.socket, "plain"), stranger, address).startswith("tried")
+    ours.process.send_signal(signal.SIGCONT)
+    until(lambda: right(ours), seconds=6)
+
+
+def test_not_even_an_accept_above_our_rules_opens_an_instance_to_another(ours):
+    ours.start()
+    world = ours.world()
+    address = serving(world)
+    probe = world.engine.start(world.container(name="probe", network="bridge"))
+    accept = ("-i", ours.config.apps_bridge, "-j", "ACCEPT")
+    ours.process.send_signal(signal.SIGSTOP)
+    network.run("iptables", "-w", "-I", "FORWARD", *accept)
+
+    said = tries(world.engine, probe, address)
+
+    network.run("iptables", "-w", "-D", "FORWARD", *accept)
+    assert said.startswith("tried")
+    assert page(address) == "a peer"
+
+
+def tries(engine: SwarmEngine, container: str, address: str) -> str:
+    """Let a container ask for a page for 2 s; return what it says: "reached" comes first, if it was."""
+    heard: list[bytes] = []
+    code = TRIES.format(seconds=2, address=address, port=PORT)
+    engine.exec(container, Exec(argv=(*PYTHON, code), user="0:0"), output=heard.append, deadline=30)
+    return b"".join(heard).decode()
 
 
 def test_the_outside_is_still_reachable_after_another_engine_has_started(ours, plain):
