@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import cast
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "controlplane.settings")
 
@@ -10,6 +11,6 @@ from django.core.asgi import get_asgi_application
 
 django_application = get_asgi_application()
 
-from doors import mount  # noqa: E402
+from doors import Application, mount  # noqa: E402
 
-application = mount(django_application)
+application = mount(cast(Application, django_application))
