@@ -46,7 +46,7 @@ def platform_tar(plan: BuildPlan) -> bytes:
 def variables(plan: BuildPlan) -> dict[str, str]:
     """Return the build's environment; raises UserError for a name that could not be a variable (or would be a path)."""
     for name in plan.env:
-        if not KEY.match(name):
+        if not KEY.fullmatch(name):
             raise UserError(code="build:user:env", message=f"{name!r} is no name of a variable.")
     commit = {"SOURCE_VERSION": plan.commit} if plan.commit else {}
     return {**plan.env, **commit, "STACK": plan.stack.name}

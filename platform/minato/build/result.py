@@ -25,7 +25,7 @@ def digest_of(report: str) -> str:
         digest = str(tomllib.loads(report)["image"]["digest"])
     except (tomllib.TOMLDecodeError, KeyError) as error:
         raise _odd("The exporter left no digest.") from error
-    if not DIGEST.match(digest):
+    if not DIGEST.fullmatch(digest):
         raise _odd("The exporter left no digest.")
     return digest
 

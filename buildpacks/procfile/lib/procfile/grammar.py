@@ -44,7 +44,7 @@ def _pair(line: str, number: int, warnings: list[str]) -> tuple[str, str]:
     if not colon:
         raise BadLineError(f"Line {number} of the Procfile has no colon: write `type: command`.")
     key = written.lower().replace("_", "-")
-    if not KEY.match(key):
+    if not KEY.fullmatch(key):
         raise BadLineError(
             f"Line {number} of the Procfile: {written!r} is no process type (a-z, 0-9 and - inside, 1 to 63)."
         )

@@ -59,7 +59,7 @@ class FileBlobs:
         return Path(name)
 
     def _place(self, sha256: str) -> Path:
-        if not SHA256.match(sha256):
+        if not SHA256.fullmatch(sha256):
             raise _missing(sha256)
         return self.root / sha256[:2] / sha256
 

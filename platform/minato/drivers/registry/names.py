@@ -26,7 +26,7 @@ class Name:
 
 def parse(reference: str) -> Name:
     """Raises PlatformError `registry:platform:reference`."""
-    match = REFERENCE.match(reference)
+    match = REFERENCE.fullmatch(reference)
     if match is None:
         raise PlatformError(code="registry:platform:reference", message=f"{reference!r} is no image reference.")
     return Name(match["host"], match["path"], match["digest"] or match["tag"] or "latest")
