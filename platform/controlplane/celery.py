@@ -7,6 +7,8 @@ import os
 from celery import Celery
 from django.conf import settings
 
+from controlplane.schedule import SCHEDULE
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "controlplane.settings")
 
 app = Celery("minato")
@@ -29,5 +31,6 @@ app.conf.update(
     worker_prefetch_multiplier=1,
     worker_hijack_root_logger=False,
     worker_soft_shutdown_timeout=5,
+    beat_schedule=SCHEDULE,
 )
 app.autodiscover_tasks(["apps.deploys"])
