@@ -59,7 +59,9 @@ def status_of(app: App) -> Status:
         "stopped": _("stopped"),
         "none": _("no release"),
     }
-    return Status(label=words.get(seen.status, seen.status), tone=tone(seen.status), seen=seen.observed_at, why=seen.why)
+    return Status(
+        label=words.get(seen.status, seen.status), tone=tone(seen.status), seen=seen.observed_at, why=seen.why
+    )
 
 
 def app_rows(viewer: Viewer) -> list[dict[str, Any]]:
@@ -105,7 +107,11 @@ def overview(app: App) -> dict[str, Any]:
 
 
 def _instances(app: App) -> list[Instance]:
-    rows = list(Instance.objects.filter(app=app, state__in=("created", "running", "restarting")).order_by("process", "ordinal", "-deploy"))
+    rows = list(
+        Instance.objects.filter(app=app, state__in=("created", "running", "restarting")).order_by(
+            "process", "ordinal", "-deploy"
+        )
+    )
     for row in rows:
         row.words = _("ready") if row.ready else _(row.state)  # type: ignore[attr-defined]
         row.tone = "ok" if row.ready or not row.check_status else "busy"  # type: ignore[attr-defined]

@@ -7,12 +7,12 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
+from minato.errors import MinatoError, UserError
 
 from apps.applications import actions as applications
 from apps.dashboard.page import AppPage, attempt, back
 from apps.dashboard.reads import app_context
 from apps.deploys import actions
-from minato.errors import MinatoError, UserError
 
 
 class AppConfig(AppPage):
@@ -24,7 +24,9 @@ class AppConfig(AppPage):
     def post(self, request: HttpRequest, app: str) -> HttpResponse:
         lines = request.POST.get("lines", "")
         try:
-            changes: dict[str, str | None] = {unset: None} if (unset := request.POST.get("unset")) else dict(parse(lines))
+            changes: dict[str, str | None] = (
+                {unset: None} if (unset := request.POST.get("unset")) else dict(parse(lines))
+            )
             deploy = actions.set_config(app=self.app, changes=changes, viewer=self.viewer)
         except MinatoError as error:
             return self._page(status=422, error=error, lines=lines)

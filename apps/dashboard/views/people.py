@@ -56,10 +56,16 @@ class TeamPage(Page):
     def post(self, request: HttpRequest, team: str) -> HttpResponse:
         if uid := request.POST.get("remove"):
             attempt(request, lambda: teams.remove_member(team=self.team, user_uid=uid, viewer=self.viewer))
-            return back("team", self.team.name) if self.team.memberships.filter(user_id=self.viewer.user_id) else back("teams")
+            return (
+                back("team", self.team.name)
+                if self.team.memberships.filter(user_id=self.viewer.user_id)
+                else back("teams")
+            )
         made: list[str] = []
         name, role = request.POST.get("username", "").strip(), request.POST.get("role", "member")
-        attempt(request, lambda: made.append(links.invite(team=self.team, username=name, role=role, viewer=self.viewer)))
+        attempt(
+            request, lambda: made.append(links.invite(team=self.team, username=name, role=role, viewer=self.viewer))
+        )
         return self._page(link=made[0] if made else "")
 
     def _page(self, **more: Any) -> HttpResponse:
@@ -87,7 +93,9 @@ class Tokens(Page):
         def make() -> None:
             days = int(asked.get("days") or 90) if (asked.get("days") or "90").isdigit() else 90
             scopes = asked.getlist("scopes")
-            made.append(tokens.make(user=user, name=asked.get("name", ""), scopes=scopes, days=days, viewer=self.viewer)[1])
+            made.append(
+                tokens.make(user=user, name=asked.get("name", ""), scopes=scopes, days=days, viewer=self.viewer)[1]
+            )
 
         attempt(request, make)
         return self._page(secret=made[0] if made else "")
