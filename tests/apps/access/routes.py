@@ -42,6 +42,7 @@ OBJECT = {
     "api/v1/apps/<str:app>",
     "api/v1/apps/<str:app>/config",
     "api/v1/apps/<str:app>/processes",
+    "api/v1/apps/<str:app>/logs",
     "api/v1/apps/<str:app>/domains",
     "api/v1/apps/<str:app>/domains/<str:host>",
     "api/v1/apps/<str:app>/builds",
