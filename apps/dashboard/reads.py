@@ -156,7 +156,8 @@ def paste_commands(app: App, secret: str) -> str:
     return "\n".join(
         [
             f"git config --global credential.{config.url}.helper store",
-            f"printf 'protocol={scheme}\\nhost={host}\\nusername=minato\\npassword={secret}\\n\\n' | git credential approve",
+            rf"printf 'protocol={scheme}\nhost={host}\nusername=minato\npassword={secret}\n\n'"
+            " | git credential approve",
             f"git remote add platform {config.git_url(app.name)}",
             "git push platform main",
         ]

@@ -30,8 +30,8 @@ def pushed(shop, viewer):
     return actions.push(app=shop, source=source, change=change, viewer=viewer)
 
 
-PAGES = ["/", "/apps/new", "/apps/shop", "/apps/shop/activity", "/apps/shop/logs", "/apps/shop/deploys/1", "/apps/shop/config",
-         "/apps/shop/settings", "/teams", "/teams/harbour", "/tokens", "/audit"]  # fmt: skip
+APP_PAGES = ["", "/activity", "/logs", "/deploys/1", "/config", "/settings"]
+PAGES = ["/", "/apps/new", *(f"/apps/shop{tail}" for tail in APP_PAGES), "/teams", "/teams/harbour", "/tokens", "/audit"]
 
 
 @pytest.mark.parametrize("path", PAGES)
