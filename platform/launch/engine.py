@@ -74,13 +74,23 @@ class Engine:
         self.places.make()
         network.filter_bridged()
         way = network.uplink()
-        for bridge in self.inside:
-            network.ensure_bridge(bridge, mtu=way.mtu)
         self.dns = network.resolvers(RESOLVERS, network.own_addresses())
         if not self.dns:
             say("no name server that a container can reach: /etc/resolv.conf names only addresses of this machine")
+        self.refuse_conflicts()
+        for bridge in self.inside:
+            network.ensure_bridge(bridge, mtu=way.mtu)
         network.ensure_rules(self.config.ns, self.inside, way.name, self.dns)
         dockerd.write_configs(self.config, self.places, dns=self.dns, mtu=way.mtu)
+
+    def refuse_conflicts(self) -> None:
+        found = network.conflicts(self.inside, network.routes(), self.dns)
+        if found:
+            raise PlatformError(
+                code="engine:platform:subnet",
+                message=" ".join(found),
+                hint="Set MINATO_NS to another name: it chooses the subnets.",
+            )
 
     def adopt(self) -> bool:
         """Take over daemons that outlived their wrapper; ends a half of the pair, so that both start together."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ipaddress
 import itertools
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -102,14 +103,51 @@ def filter_bridged() -> None:
     write_sysctl("net/bridge/bridge-nf-call-iptables", "1")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Route:
+    """One line of the kernel's IPv4 routes."""
+
+    interface: str
+    network: ipaddress.IPv4Network
+    metric: int
+
+
+def routes() -> list[Route]:
+    """Return this network namespace's main routing table."""
+    rows = [line.split() for line in Path("/proc/self/net/route").read_text().splitlines()[1:]]
+    return [Route(interface=row[0], network=read_network(row[1], row[7]), metric=int(row[6])) for row in rows]
+
+
+def read_network(destination: str, mask: str) -> ipaddress.IPv4Network:
+    """The kernel prints addresses as one number in the machine's own byte order."""
+    address, bits = (int(word, 16).to_bytes(4, sys.byteorder) for word in (destination, mask))
+    return ipaddress.IPv4Network((address, int.from_bytes(bits, "big").bit_count()))
+
+
 def uplink() -> Uplink:
     """Return the interface of the best default route of this network namespace."""
-    rows = [line.split() for line in Path("/proc/self/net/route").read_text().splitlines()[1:]]
-    ways = sorted((int(row[6]), row[0]) for row in rows if row[1] == "00000000" and row[7] == "00000000")
+    ways = sorted((route.metric, route.interface) for route in routes() if route.network.prefixlen == 0)
     if not ways:
         return Uplink(name="")
     name = ways[0][1]
     return Uplink(name=name, mtu=int(Path("/sys/class/net", name, "mtu").read_text()))
+
+
+def conflicts(inside: tuple[Bridge, ...], known: list[Route], dns: list[str]) -> list[str]:
+    """Return what stands against these subnets, one sentence each: a route of the machine or a name server in them."""
+    names = {bridge.name for bridge in inside}
+    found = []
+    for bridge in inside:
+        subnet = ipaddress.IPv4Network(bridge.subnet)
+        for route in known:
+            if route.network.prefixlen and route.interface not in names and route.network.overlaps(subnet):
+                found.append(f"{bridge.subnet} of {bridge.name} overlaps {route.network} of {route.interface}.")
+        found += [
+            f"{bridge.subnet} of {bridge.name} contains the name server {ip}."
+            for ip in dns
+            if ipaddress.IPv4Address(ip) in subnet
+        ]
+    return found
 
 
 def resolvers(files: tuple[Path, ...], own: frozenset[str]) -> list[str]:
@@ -155,7 +193,7 @@ def wanted(ns: str, inside: tuple[Bridge, ...], out: str, dns: list[str]) -> Rul
     """Return our chains' rules, in iptables-save's own spelling so that texts can be compared.
 
     Out through the interface `out` only (and to the resolvers), answers only in, nothing between two instances.
-    The same in mangle, where a drop is final: in filter somebody's ACCEPT may stand above our jump until the next check.
+    The same in mangle, where a drop is final: in filter somebody's ACCEPT may stand above our jump for a while.
     """
     forward: list[str] = []
     for bridge in inside:

@@ -119,6 +119,24 @@ def test_name_servers_of_this_machine_are_passed_over_for_the_next_file(tmp_path
     assert network.resolvers((stub,), own) == []
 
 
+def test_a_subnet_that_the_machine_uses_elsewhere_is_refused_by_name():
+    known = [
+        network.Route(interface="eth0", network=network.ipaddress.IPv4Network("0.0.0.0/0"), metric=0),
+        network.Route(interface="mnt-x", network=network.ipaddress.IPv4Network("10.1.0.0/20"), metric=0),
+        network.Route(interface="vpn0", network=network.ipaddress.IPv4Network("10.0.0.0/8"), metric=0),
+    ]
+
+    assert network.conflicts((APPS,), known, ["10.1.0.53", "9.9.9.9"]) == [
+        "10.1.0.0/20 of mnt-x overlaps 10.0.0.0/8 of vpn0.",
+        "10.1.0.0/20 of mnt-x contains the name server 10.1.0.53.",
+    ]
+
+
+def test_the_kernel_s_routes_are_read_in_its_byte_order():
+    assert str(network.read_network("0010010A", "00F0FFFF")) == "10.1.16.0/20"
+    assert any(route.network.prefixlen == 0 for route in network.routes()) == bool(network.uplink().name)
+
+
 # -- other engines ------------------------------------------------------------------------------------------------
 
 THEIRS = ["-i docker0 -j RETURN", "! -i docker0 -p tcp -j DNAT --to-destination 172.17.0.2:80"]
