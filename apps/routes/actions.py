@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -15,9 +14,6 @@ from apps.applications.models import App, Process
 from apps.instances.models import Node
 from apps.routes.models import RouterGeneration, Slot
 
-if TYPE_CHECKING:
-    from apps.deploys.models import Deploy
-
 SLOTS = 1024
 PORTS = range(
     20_000, 30_000
@@ -26,16 +22,16 @@ KEPT = 50  # generations
 TRIES = 5
 
 
-def take_slot(*, deploy: Deploy, service: str) -> Slot:
-    """Return the deploy's slot, the lowest free one if it has none yet. Raises PlatformError when all are held."""
-    held = Slot.objects.filter(deploy=deploy).first()
+def take_slot(*, deploy: int, service: str) -> Slot:
+    """Return the slot of a deploy (by key), the lowest free one at first. Raises PlatformError when all are held."""
+    held = Slot.objects.filter(deploy_id=deploy).first()
     if held is not None:
         return held
     for _ in range(TRIES):
         try:
             with transaction.atomic():
                 return Slot.objects.create(
-                    number=_free_number(), port=_free_port(deploy.pk), deploy=deploy, service=service
+                    number=_free_number(), port=_free_port(deploy), deploy_id=deploy, service=service
                 )
         except IntegrityError:
             continue  # somebody took the same one: look again
