@@ -30,8 +30,8 @@ def pushed(shop, viewer):
     return actions.push(app=shop, source=source, change=change, viewer=viewer)
 
 
-APP_PAGES = ["", "/activity", "/logs", "/deploys/1", "/config", "/settings"]
-PAGES = ["/", "/apps/new", *(f"/apps/shop{tail}" for tail in APP_PAGES), "/teams", "/teams/harbour", "/tokens", "/audit"]
+APP_PAGES = [f"/apps/shop{tail}" for tail in ("", "/activity", "/logs", "/deploys/1", "/config", "/settings")]
+PAGES = ["/", "/apps/new", *APP_PAGES, "/teams", "/teams/harbour", "/tokens", "/audit"]
 
 
 @pytest.mark.parametrize("path", PAGES)
