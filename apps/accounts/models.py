@@ -115,3 +115,11 @@ class OneTimeLink(models.Model):
                 condition=Q(kind="login", user__isnull=False) | Q(kind="invite", username__gt=""), name="link_says_whom"
             )
         ]
+
+
+class SignInFailure(models.Model):
+    """A wrong password: counted for 15 minutes, forgotten after a day."""
+
+    account = models.CharField(max_length=150)
+    address = models.CharField(max_length=45, blank=True)
+    at = models.DateTimeField(auto_now_add=True, db_index=True)

@@ -47,7 +47,7 @@ class Welcome(View):
         user = links.consume(secret, password=password)
         if user is None:
             return _gone(request)
-        login(request, user, backend="django.contrib.auth.backends.ModelBackend")
+        login(request, user)
         return redirect("apps")
 
 
