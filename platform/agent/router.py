@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+import time
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,12 +13,15 @@ from minato.errors import PlatformError
 from minato.route import haproxy, plan, statefile, stats
 from minato.route.plan import Server, Table
 from minato.route.statefile import Kept
+from minato.route.stats import ServerStat, Stats
 from minato.values.engine import Instance
-from minato.values.router import RouterState, SlotState
+from minato.values.router import RouterState, SlotCounts
 
 from agent.instances import Sight, service_of
 
 log = logging.getLogger(__name__)
+
+COUNT = 0.4  # seconds between two looks at the counters
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +30,7 @@ class View:
 
     generation: int
     who: str = ""
-    stats: stats.Stats = field(default_factory=stats.Stats)
+    stats: Stats = field(default_factory=Stats)
     settled: bool = False  # every server that should be there is, and has answered its check
 
 
@@ -42,7 +46,8 @@ class RouterKeeper:
         self._saved = True
         self._who = ""
         self._maps: dict[str, dict[str, str]] = {}
-        self._backends: frozenset[str] = frozenset()  # those that may have servers
+        self._counts: dict[str, SlotCounts] = {}
+        self._counted_at = 0.0
 
     def step(self, state: RouterState | None, sight: Sight) -> View:
         """Bring disk and router to `state` (None: what is kept) and to what `sight` shows."""
@@ -58,7 +63,8 @@ class RouterKeeper:
     def _wanted(self, state: RouterState, sight: Sight) -> Kept:
         """Return what should be; without an engine the servers stay, for the instances very likely do."""
         if sight.engine:
-            return Kept(state=state, servers={slot.number: servers(slot, sight.instances) for slot in state.slots})
+            here = by_service(sight.instances)
+            return Kept(state=state, servers={slot.number: here.get(slot.service, ()) for slot in state.slots})
         before = {slot.number: slot.service for slot in self.kept.state.slots}
         same = [slot.number for slot in state.slots if before.get(slot.number) == slot.service]
         return Kept(state=state, servers={number: self.kept.servers.get(number, ()) for number in same})
@@ -79,29 +85,38 @@ class RouterKeeper:
         who, _ = stats.read_info(self.router.command("show info"))
         if who != self._who:
             self._meet(who)
-        seen = self._look(table)
+        seen = self._look()
         lines = plan.commands(Table(maps=self._maps, servers=_present(seen)), table)
         if lines:
             self._send(lines)
-            seen = self._look(table)
+            seen = self._look()
         self._maps = {name: dict(content) for name, content in table.maps.items()}
-        self._backends = frozenset({server.backend for server in seen.servers} | table.servers.keys())
         if self._saved:
             self.applied = self.kept.state.generation
-        return View(generation=self.applied, who=who, stats=_only(seen, table), settled=_settled(seen, table))
+        self._count(table)
+        there = tuple(server for server in seen if server.name in table.servers.get(server.backend, {}))
+        stats_now = Stats(servers=there, counts=dict(self._counts))
+        return View(generation=self.applied, who=who, stats=stats_now, settled=_settled(seen, table))
 
     def _meet(self, who: str) -> None:
         """Read all that a HAProxy holds which we do not know: it, or we, have just started."""
         log.info("router %s: reading what it holds", who)
         answers = self.router.commands([f"show map {name}" for name in haproxy.MAPS])
         self._maps = {name: stats.read_map(answer) for name, answer in zip(haproxy.MAPS, answers, strict=True)}
-        everything = stats.read_stats([self.router.command("show stat -1 4 -1")])
-        self._backends = frozenset(server.backend for server in everything.servers)
+        self._counted_at = 0.0
         self._who = who
 
-    def _look(self, table: Table) -> stats.Stats:
-        names = sorted(self._backends | table.servers.keys())
-        return stats.read_stats(self.router.commands([f"show stat {name} 6 -1" for name in names]) if names else [])
+    def _look(self) -> tuple[ServerStat, ...]:
+        """Return every server of every backend: 500 in 10 ms."""
+        return stats.read_stats([self.router.command("show stat -1 4 -1")]).servers
+
+    def _count(self, table: Table) -> None:
+        """Read the counters of the slots that are held, at most every COUNT seconds, and at once for a new one."""
+        if table.servers.keys() == self._counts.keys() and time.monotonic() - self._counted_at < COUNT:
+            return
+        answers = self.router.commands([f"show stat {name} 2 -1" for name in sorted(table.servers)])
+        self._counts = dict(stats.read_stats(answers).counts)
+        self._counted_at = time.monotonic()
 
     def _send(self, lines: list[str]) -> None:
         """Send all. A server with a connection left refuses to be deleted: the next step asks again."""
@@ -134,12 +149,13 @@ def read(file: Path) -> Kept:
         return Kept()
 
 
-def servers(slot: SlotState, instances: Iterable[Instance]) -> tuple[Server, ...]:
-    """Return a slot's servers: the running instances of its service that have an address."""
-    here = [seen for seen in instances if seen.state == "running" and seen.address and service_of(seen) == slot.service]
-    return tuple(
-        sorted((Server(name=server_name(seen), address=seen.address) for seen in here), key=lambda server: server.name)
-    )
+def by_service(instances: Iterable[Instance]) -> dict[str, tuple[Server, ...]]:
+    """Return each service's servers: its running instances that have an address."""
+    found: dict[str, list[Server]] = {}
+    for seen in instances:
+        if seen.state == "running" and seen.address:
+            found.setdefault(service_of(seen), []).append(Server(name=server_name(seen), address=seen.address))
+    return {service: tuple(sorted(some, key=lambda server: server.name)) for service, some in found.items()}
 
 
 def server_name(instance: Instance) -> str:
@@ -147,23 +163,15 @@ def server_name(instance: Instance) -> str:
     return f"web.{instance.ordinal}.{instance.container[:12]}"
 
 
-def _present(seen: stats.Stats) -> dict[str, dict[str, str]]:
+def _present(seen: Iterable[ServerStat]) -> dict[str, dict[str, str]]:
     """Return the servers that HAProxy has. One in maintenance that is wanted has no address: it is made anew."""
     found: dict[str, dict[str, str]] = {}
-    for server in seen.servers:
+    for server in seen:
         found.setdefault(server.backend, {})[server.name] = "" if server.status.startswith("MAINT") else server.address
     return found
 
 
-def _only(seen: stats.Stats, table: Table) -> stats.Stats:
-    """Return the statistics of what is wanted: a server on its way out is nobody's business."""
-    return stats.Stats(
-        servers=tuple(server for server in seen.servers if server.name in table.servers.get(server.backend, {})),
-        counts={backend: counts for backend, counts in seen.counts.items() if backend in table.servers},
-    )
-
-
-def _settled(seen: stats.Stats, table: Table) -> bool:
-    here = {(server.backend, server.name) for server in seen.servers if server.ready}
+def _settled(seen: Collection[ServerStat], table: Table) -> bool:
+    here = {(server.backend, server.name) for server in seen if server.ready}
     wanted = {(backend, name) for backend, some in table.servers.items() for name in some}
-    return here == wanted and len(seen.servers) == len(wanted)
+    return here == wanted and len(seen) == len(wanted)

@@ -50,6 +50,15 @@ def test_a_server_comes_and_goes(router: Router):
     assert stats.read_stats([router.command("show stat slot0001 6 -1")]).servers == ()
 
 
+def test_all_servers_are_listed_at_once(router: Router):
+    router.commands(
+        plan.add("slot0001", "web.1.abc", "127.0.0.9:9") + plan.add("slot0002p", "web.1.def", "127.0.0.9:9")
+    )
+    seen = stats.read_stats([router.command("show stat -1 4 -1")])
+    assert [(server.backend, server.slot) for server in seen.servers] == [("slot0001", 1), ("slot0002p", 2)]
+    assert seen.counts == {}
+
+
 def test_a_server_that_takes_requests_is_not_deleted(router: Router):
     router.commands(plan.add("slot0001", "web.1.abc", "127.0.0.9:9"))
     with pytest.raises(PlatformError) as refused:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from minato.route import haproxy
 from minato.values.router import SlotCounts
+
+COLUMNS = frozenset(
+    {"pxname", "svname", "scur", "econ", "eresp", "hrsp_5xx", "req_tot", "status", "addr"}
+    | {"check_status", "check_code", "check_desc", "last_chk"}
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,12 +45,21 @@ class Stats:
 
 
 def read_stats(answers: Iterable[str]) -> Stats:
-    """Read the answers of `show stat <backend> 6 -1`."""
-    rows = [row for answer in answers for row in csv.DictReader(answer.removeprefix("# ").splitlines())]
+    """Read the answers of `show stat <backend> <types> -1`; -1 for the backend is all of them."""
+    rows = [row for answer in answers for row in _rows(answer)]
     return Stats(
         servers=tuple(_server(row) for row in rows if row["svname"] != "BACKEND"),
         counts={row["pxname"]: _counts(row) for row in rows if row["svname"] == "BACKEND"},
     )
+
+
+def _rows(answer: str) -> Iterator[dict[str, str]]:
+    """Yield the columns that we read, by name: all 100 of 1,000 rows would take a tenth of a second."""
+    lines = csv.reader(answer.removeprefix("# ").splitlines())
+    names = next(lines, [])
+    wanted = [(name, place) for place, name in enumerate(names) if name in COLUMNS]
+    for row in lines:
+        yield {name: row[place] for name, place in wanted}
 
 
 def _server(row: dict[str, str]) -> ServerStat:

@@ -19,6 +19,7 @@ BACKEND_FIELDS = (
     "addr",
     "req_tot",
 )
+BACKENDS, SERVERS = 2, 4
 COUNT_FIELDS = ("econ", "eresp", "hrsp_5xx")
 
 
@@ -121,8 +122,13 @@ class FakeRouter:
 
     def _stat(self, words: list[str]) -> str:
         header = "# " + ",".join((*BACKEND_FIELDS, *COUNT_FIELDS, ""))
-        rows = [_row(words[0], name, seen) for name, seen in self.servers.get(words[0], {}).items()]
-        return "\n".join((header, *rows, f"{words[0]},BACKEND,0,UP,,,,,,0,0,0,0,"))
+        backends = [*self.servers] if words[0] == "-1" else [words[0]]
+        kinds = int(words[1])
+        rows = [
+            _row(backend, name, seen) for backend in backends for name, seen in self.servers.get(backend, {}).items()
+        ]
+        totals = [f"{backend},BACKEND,0,UP,,,,,,0,0,0,0," for backend in backends]
+        return "\n".join((header, *(rows if kinds & SERVERS else []), *(totals if kinds & BACKENDS else [])))
 
 
 def _row(backend: str, name: str, seen: FakeServer) -> str:
