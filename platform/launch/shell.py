@@ -6,6 +6,7 @@ stay a veth link, three rules and a folder, which carry a number and are removed
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -97,12 +98,17 @@ def run_inside(argv: list[str]) -> int:
     """Run a command in namespaces of its own; return its exit code. Needs root."""
     leftovers.sweep()
     number, lock = leftovers.claim()
-    try:
-        (leftovers.home(number) / "tmp").mkdir()
-        return _run(number, argv or [os.environ.get("SHELL", "/bin/bash")])
-    finally:
-        leftovers.remove(number)
-        lock.close()
+    with passing(_not_now):  # a second SIGTERM while we tidy up
+        try:
+            (leftovers.home(number) / "tmp").mkdir()
+            return _run(number, argv or [os.environ.get("SHELL", "/bin/bash")])
+        finally:
+            leftovers.remove(number)
+            lock.close()
+
+
+def _not_now(number: int, frame: FrameType | None) -> None:
+    """What asks for an end outside of the command waits until everything is removed."""
 
 
 def _run(number: int, argv: list[str]) -> int:
@@ -146,7 +152,8 @@ def _wait(child: subprocess.Popen[bytes]) -> int:
 
     def pass_on(number: int, _: FrameType | None) -> None:
         for inner in children(child.pid):
-            os.kill(inner, number)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(inner, number)
 
     with passing(pass_on):
         code = child.wait()

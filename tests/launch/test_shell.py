@@ -96,14 +96,31 @@ def test_nothing_is_left_afterwards():
     assert traces() == before
 
 
+def test_an_end_asked_for_twice_leaves_nothing_either():
+    before = traces()
+    child = subprocess.Popen([sys.executable, "-m", "launch", "test-shell", "--", "sleep", "60"])
+    wait_for_traces(len(before) + 4)
+    time.sleep(0.5)
+    for _ in range(20):
+        child.terminate()
+        time.sleep(0.01)
+    assert child.wait(timeout=20) in (128 + signal.SIGTERM, -signal.SIGTERM)
+    assert traces() == before
+
+
+def wait_for_traces(count: int) -> None:
+    """Wait for a folder and three rules."""
+    until = time.monotonic() + 20
+    while len(traces()) < count:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
 def test_what_a_killed_shell_leaves_is_gone_with_the_next():
     before = traces()
     argv = [sys.executable, "-m", "launch", "test-shell", "--", "sleep", "60"]
     child = subprocess.Popen(argv)
-    until = time.monotonic() + 20
-    while len(traces()) < len(before) + 4:  # folder and three rules
-        assert time.monotonic() < until
-        time.sleep(0.05)
+    wait_for_traces(len(before) + 4)
     os.kill(child.pid, signal.SIGKILL)
     child.wait()
     assert traces() != before
