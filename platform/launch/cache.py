@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import secrets
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -54,7 +55,7 @@ def kept(root: Path, name: str, key: str, make: Callable[[Path], None]) -> Path:
 
 
 def _make(final: Path, make: Callable[[Path], None]) -> None:
-    part = final.with_name(final.name + ".part")
+    part = final.with_name(f"{final.name}.{secrets.token_hex(4)}.part")  # never the path of a killed one
     part.mkdir(mode=0o755)
     try:
         make(part)

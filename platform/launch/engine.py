@@ -48,11 +48,11 @@ class Engine:
         adopted = self.adopt()
         if not adopted:
             self.start()
-        setup.prepare(self.wishes())
+        new = setup.prepare(self.wishes())
         say(
             f"engine {'adopted' if adopted else 'ready'} after {time.monotonic() - began:.2f} s on {self.places.socket}"
         )
-        setup.tidy(self.places.socket)
+        setup.tidy(self.places.socket, new=new)
         lost = self.watch()
         self.end()
         return 1 if lost else 0

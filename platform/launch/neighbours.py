@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from launch.network import Rules, parse, restore, run
+from launch.network import Rules, parse, remove_bridge, restore, run
 
 TABLES = ("filter", "nat")
 END = "-j RETURN"
@@ -100,9 +100,10 @@ def engines() -> list[int]:
 
 
 def leave() -> None:
-    """Take away what every dockerd adds to a machine, once no dockerd is left on it."""
+    """Take away what every dockerd adds to a machine, once no dockerd is left on it: each start makes it anew."""
     if engines():
         return
+    remove_bridge("docker_gwbridge")
     for table in TABLES:
         text = clearing(table, parse(run("iptables-save", "-t", table)))
         if text:

@@ -127,7 +127,14 @@ def test_the_swarm_listens_on_its_own_loopback_address_alone(ours):
 def test_swarm_s_networks_for_published_ports_are_gone(ours):
     ours.start()
 
-    until(lambda: not {"ingress", "docker_gwbridge"} & {found["Name"] for found in api(ours).networks()})
+    until(lambda: names_of_networks(ours) == {"bridge", "host", "none", "tst-builds"})
+    assert ours.signal(signal.SIGTERM) == 0
+    ours.start()
+    assert names_of_networks(ours) == {"bridge", "host", "none", "tst-builds"}
+
+
+def names_of_networks(engine: OurEngine) -> set[str]:
+    return {found["Name"] for found in api(engine).networks()}
 
 
 def test_rules_that_somebody_takes_away_come_back(ours):

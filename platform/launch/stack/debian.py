@@ -157,10 +157,16 @@ _ENV = {
 }
 
 
+# Dies with us, whatever kills us, and so does all it started; what it mounts is gone with it.
+CAGE = ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--"]
+
+
 def _run(argv: list[str], env: dict[str, str] | None = None) -> None:
     """Run a program; its complaint becomes the evidence of a PlatformError."""
     proxies = {key: value for key, value in os.environ.items() if key.lower().endswith("_proxy")}
-    done = subprocess.run(argv, env={**(env or _ENV), **proxies}, capture_output=True, text=True, errors="replace")
+    done = subprocess.run(
+        [*CAGE, *argv], env={**(env or _ENV), **proxies}, capture_output=True, text=True, errors="replace"
+    )
     if done.returncode:
         tail = "\n".join((done.stdout + done.stderr).splitlines()[-20:])
         name = argv[2] if argv[0] == "chroot" else argv[0]

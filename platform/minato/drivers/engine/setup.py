@@ -53,11 +53,11 @@ def answers(socket: Path) -> bool:
             return False
 
 
-def prepare(wishes: Wishes) -> None:
-    """Make the networks and the swarm; no error if they are there. Raises PlatformError `engine:platform:*`."""
+def prepare(wishes: Wishes) -> bool:
+    """Make the networks and the swarm; true if the swarm is new. Raises PlatformError `engine:platform:*`."""
     with translated(), closing(Clients(wishes.socket).open(60)) as api:
         ensure_network(api, builds_network(wishes.ns), builds_options(wishes), ipam(wishes), {"minato.ns": wishes.ns})
-        ensure_swarm(api, wishes.ns, wishes.address)
+        return ensure_swarm(api, wishes.ns, wishes.address)
 
 
 def gateway_options(ns: str) -> dict[str, str]:
@@ -96,34 +96,43 @@ def ensure_network(
     )
 
 
-def ensure_swarm(api: Any, ns: str, address: str) -> None:
-    """Make this engine a swarm of one, on an address that only this machine has."""
+def ensure_swarm(api: Any, ns: str, address: str) -> bool:
+    """Make this engine a swarm of one, on an address that only this machine has; true if it was none."""
     state = api.info()["Swarm"]["LocalNodeState"]
     if state == "inactive":
         ensure_network(api, GATEWAY, gateway_options(ns))
         spec = api.create_swarm_spec(dispatcher_heartbeat_period=HEARTBEAT, task_history_retention_limit=HISTORY)
         api.init_swarm(advertise_addr=address, listen_addr=f"{address}:2377", swarm_spec=spec)
-    elif state != "active":
+        return True
+    if state != "active":
         raise PlatformError(
             code="engine:platform:swarm",
             message=f"The engine's swarm is {state}.",
             hint=f"Its address {address} must be this machine's.",
         )
+    return False
 
 
-def tidy(socket: Path, seconds: float = 5.0) -> bool:
+def tidy(socket: Path, *, new: bool, seconds: float = 10.0) -> bool:
     """Remove the networks that Swarm makes for published ports; true if they are gone.
 
-    Nothing here publishes any, and without them an engine starts sooner and holds no bridge more.
+    Nothing here publishes any, and without them an engine starts sooner and holds no bridge more. A `new` swarm
+    makes them a moment after its start: the ingress goes first, for it would make the other one again.
     """
     until = time.monotonic() + seconds
     with closing(Clients(socket).open(30)) as api:
-        while unused := [net for net in api.networks() if net["Name"] in (INGRESS, GATEWAY)]:
-            for network in unused:
-                # Refused as long as Swarm has not let go of its end: asked again.
-                with suppress(APIError):
-                    api.remove_network(network["Id"])
+        while new and INGRESS not in unused(api) and time.monotonic() < until:
+            time.sleep(0.1)
+        while found := unused(api):
             if time.monotonic() > until:
                 return False
-            time.sleep(0.1)
+            # Refused as long as Swarm has not let go of its end: asked again.
+            with suppress(APIError):
+                api.remove_network(found.get(INGRESS) or found[GATEWAY])
+            time.sleep(0.2)
     return True
+
+
+def unused(api: Any) -> dict[str, str]:
+    """Return the ids of Swarm's own two networks, by name."""
+    return {network["Name"]: network["Id"] for network in api.networks() if network["Name"] in (INGRESS, GATEWAY)}
