@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from minato.errors import PlatformError
 
@@ -126,3 +128,17 @@ def test_tasks_come_newest_first_with_slot_and_container(world):
     assert {task.slot for task in tasks} == {1}
     assert {task.service for task in tasks} == {workload.name}
     assert any(task.container for task in tasks)
+
+
+def test_many_threads_may_change_and_ask_at_once(world):
+    workload = world.workload()
+    world.engine.ensure(workload)
+
+    with ThreadPoolExecutor(6) as threads:
+        wishes = [threads.submit(world.engine.scale, workload.name, number) for number in (2, 1, 2, 1, 2, 1)]
+        seen = [threads.submit(world.engine.instances, world.labels()) for _ in range(6)]
+        assert all(wish.result() is None for wish in wishes)
+        assert all(isinstance(answer.result(), list) for answer in seen)
+
+    world.engine.scale(workload.name, 1)
+    world.until_running(1)
