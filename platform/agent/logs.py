@@ -28,6 +28,7 @@ from minato.values.log import Line
 
 from agent.logfile import Chunk, LogFile, Place
 from agent.offsets import Offsets
+from agent.trim import Hollow
 
 Send = Callable[[list[Line]], None]
 
@@ -265,7 +266,9 @@ def ship(*, config: Config, engine: Engine, streams: Streams, telemetry: Telemet
     ]
     for thread in threads:
         thread.start()
-    while not stop.wait(1.0):
+    hollow = Hollow(catalogue.router.path)
+    while not stop.wait(LIST):
+        hollow.upto(offsets.least(ROUTER, ("live", "store")))
         dead = [thread.name for thread in threads if not thread.is_alive()]
         if dead:
             raise RuntimeError(f"{', '.join(dead)} died")

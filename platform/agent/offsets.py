@@ -22,6 +22,11 @@ class Offsets:
     def get(self, follower: str, source: str) -> Place | None:
         return self._places.get(f"{follower}/{source}")
 
+    def least(self, source: str, followers: Iterable[str]) -> int:
+        """Return the offset that all followers have passed in a file that is never rotated."""
+        places = [self.get(follower, source) for follower in followers]
+        return min((place.offset if place else 0 for place in places), default=0)
+
     def commit(
         self, follower: str, places: Mapping[str, Place], gone: Iterable[str] = (), *, sync: bool = True
     ) -> None:

@@ -114,6 +114,12 @@ def test_a_line_written_twice_is_one_line(store):
     assert texts(store.lines("a_shop")) == ["line 1", "line 2", "line 3"]
 
 
+def test_replays_take_no_line_s_place(store):
+    for _ in range(5):
+        store.write([line(n) for n in range(1, 6)])
+    assert texts(store.lines("a_shop", limit=3)) == ["line 3", "line 4", "line 5"]
+
+
 def test_lines_of_one_moment_keep_their_order(store):
     store.write([line(n, at=START) for n in (11, 9, 10)])
     assert texts(store.lines("a_shop")) == ["line 9", "line 10", "line 11"]

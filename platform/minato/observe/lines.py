@@ -90,7 +90,7 @@ class Joiner:
             try:
                 found = orjson.loads(record)
                 yield from self._record(found["stream"], found["log"], found["time"], generation, offset)
-            except (orjson.JSONDecodeError, KeyError, TypeError):
+            except (ValueError, KeyError, TypeError):
                 pass
             offset += len(record) + 1
 
@@ -129,9 +129,8 @@ class Joiner:
 
 
 def moment(at: str) -> datetime:
-    """Read Docker's RFC 3339 in UTC with up to nine digits; microseconds are kept."""
-    whole, _, digits = at.rstrip("Z").partition(".")
-    return datetime.fromisoformat(whole).replace(microsecond=int(f"{digits[:6]:0<6}") if digits else 0, tzinfo=UTC)
+    """Read Docker's RFC 3339 in UTC with up to nine digits; microseconds are kept. Raises ValueError."""
+    return datetime.fromisoformat(at)
 
 
 def router_lines(raw: bytes, *, node: str, generation: str, offset: int) -> Iterator[Line]:
@@ -206,7 +205,7 @@ def _bare(value: str) -> str:
 
 def encode(line: Line) -> str:
     """Return a line as the field `l` of `log:<app>` has it: one JSON object, `at` as RFC 3339."""
-    return orjson.dumps({**vars(line), "at": line.at.isoformat(timespec="microseconds")}).decode()
+    return orjson.dumps(line).decode()
 
 
 def decode(text: str) -> Line:

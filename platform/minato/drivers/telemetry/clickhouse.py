@@ -68,7 +68,7 @@ class ClickHouseTelemetry:
         level: str = "",
         q: str = "",
     ) -> list[Line]:
-        parameters: dict[str, Any] = {"app": app, "build": build, "limit": limit}
+        parameters: dict[str, Any] = {"app": app, "build": build}
         where = ["app = {app:String}", "build = {build:String}"]
         for name, value, condition in (
             ("before", before and _micros(before), "at < fromUnixTimestamp64Micro({before:Int64}, 'UTC')"),
@@ -85,8 +85,18 @@ class ClickHouseTelemetry:
                 parameters[name] = value
                 where.append(condition)
         sql = f"""SELECT toUnixTimestamp64Micro(at) AS micros, {COLUMNS} FROM lines WHERE {" AND ".join(where)}
-            ORDER BY at DESC, id DESC LIMIT 1 BY at, id LIMIT {{limit:UInt32}}"""  # noqa: S608 - values are parameters
-        return [_line(row) for row in reversed(self.query(sql, parameters))]
+            ORDER BY at DESC, id DESC LIMIT {{limit:UInt32}}"""  # noqa: S608 - values are parameters
+        return self._once(sql, parameters, limit)[::-1]
+
+    def _once(self, sql: str, parameters: dict[str, Any], limit: int) -> list[Line]:
+        """Return `limit` lines, each once: a replay is rare, and LIMIT BY would read all of an app's lines."""
+        ask = limit
+        while True:
+            rows = self.query(sql, {**parameters, "limit": ask})
+            found = {(row["micros"], row["id"]): row for row in rows}
+            if len(found) >= limit or len(rows) < ask:
+                return [_line(row) for row in found.values()][:limit]
+            ask *= 4
 
     def delete(self, app: str) -> None:
         self._post(
@@ -139,7 +149,7 @@ def _batches(lines: Iterable[Line]) -> Iterator[bytes]:
 
 
 def _row(line: Line) -> dict[str, Any]:
-    return {**vars(line), "at": line.at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")}
+    return {**vars(line), "at": line.at.astimezone(UTC).isoformat(" ", "microseconds")[:26]}
 
 
 def _line(row: dict[str, Any]) -> Line:
