@@ -57,15 +57,6 @@ def denied(viewer: Viewer, target: Target, action: str) -> None:
     audit.record(viewer=viewer, action=action, object=app.uid, label=app.name, team=app.team.uid, result="denied")
 
 
-def busy(target: Target) -> str:
-    """Return the deploy that a new one will wait for, as `d7 (push by bob)`, or ""."""
-    ahead = Deploy.objects.filter(app__uid=target.uid, state__in=("queued", *Deploy.RUNNING)).select_related("by")
-    last = ahead.order_by("-number").first()
-    if last is None:
-        return ""
-    return f"d{last.number} ({last.kind} by {last.by.username})" if last.by else f"d{last.number} ({last.kind})"
-
-
 def push(target: Target, source: SourceBlob, change: RefChange, viewer: Viewer) -> Started:
     """Begin the deploy of a pushed commit. Raises UserError, PlatformError."""
     from apps.deploys import actions
@@ -114,7 +105,6 @@ class Desk:
     find: Callable[[Viewer, str], Target | None] = find
     require: Callable[[Viewer, str, int], None] = policy.require
     denied: Callable[[Viewer, Target, str], None] = denied
-    busy: Callable[[Target], str] = busy
     push: Callable[[Target, SourceBlob, RefChange, Viewer], Started] = push
     upload: Callable[[Target, SourceBlob, Viewer, str], Started] = upload
     outcome: Callable[[str], Outcome] = outcome

@@ -89,13 +89,21 @@ class Pushes:
         branch = refs.short(change.ref)
         await say(line("head", f"Receiving {push.target.name} @ {change.new[:7]} ({branch}) from {push.viewer.label}"))
         source = await self.source(push.repository, change.new)
-        ahead = await ask(self._desk.busy, push.target)
-        if ahead:
-            await say(line("head", f"Waiting for deploy {ahead} to finish"))
+        await self._require_fresh(push, change, say)
         started = await ask(self._desk.push, push.target, source, change, push.viewer)
         await say(line("body", f"Ctrl-C stops watching, not deploying. To cancel: {self._page(push, started)}"))
         told = await self._follow(started, say)
         await self._judge(push, change, await self._ended(started), told, say)
+
+    async def _require_fresh(self, push: Push, change: RefChange, say: Say) -> None:
+        """Refuse what another push has overtaken since this client looked; git would do so only after the deploy."""
+        current = await asyncio.to_thread(self._git.ref, push.repository, change.ref)
+        if current == change.old:
+            return
+        branch = refs.short(change.ref)
+        for row in rejection(f"{branch} moved to {current[:7]} meanwhile.", "", "git pull --rebase, then push again."):
+            await say(row)
+        raise Verdict(f"stale: {branch} moved to {current[:7]}, fetch first")
 
     def _page(self, push: Push, started: Started) -> str:
         return f"{self._url}/apps/{push.target.name}/deploys/{started.number}"

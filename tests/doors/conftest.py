@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import http.client
 import os
 import shutil
 import socket
@@ -11,11 +13,13 @@ import tempfile
 import threading
 import time
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 import uvicorn
+from doors import database
 from doors.desk import Desk, Started, Target
 from doors.git import GitDoor
 from doors.git_process import Patience
@@ -45,7 +49,6 @@ class Platform:
 
     script: list[Entry | float] = field(default_factory=lambda: [said("head", "Building"), said("end", "live")])
     outcome: Outcome = END
-    busy: str = ""
     pushed: list[tuple] = field(default_factory=list)
     uploaded: list[tuple] = field(default_factory=list)
     denied: list[str] = field(default_factory=list)
@@ -57,7 +60,6 @@ class Platform:
             authenticate=lambda secret, via: TOKENS.get(secret),
             find=lambda viewer, name: SHOP if name == "shop" and viewer.teams.get(1) else None,
             denied=lambda viewer, target, action: self.denied.append(action),
-            busy=lambda target: self.busy,
             push=self.push,
             upload=self.upload,
             outcome=lambda uid: self.outcome,
@@ -160,6 +162,29 @@ class Work:
         self.git("commit", "-q", "-m", message)
         return self.git("rev-parse", "HEAD").stdout.strip()
 
+    def push_as_seen(self, url: str, *, old: str, new: str, ref: str = "refs/heads/main") -> str:
+        """Send the body of a push whose client looked at the refs a while ago; return the answer."""
+        command = f"{old} {new} {ref}\0report-status side-band-64k agent=test".encode()
+        packed = subprocess.run(
+            ["git", "pack-objects", "--revs", "--stdout", "-q"],
+            cwd=self.path,
+            input=f"{new}\n".encode(),
+            env=environment(),
+            capture_output=True,
+            check=True,
+        ).stdout
+        body = b"%04x" % (len(command) + 4) + command + b"0000" + packed
+        token = url.split("@")[0].rpartition(":")[2]
+        link = http.client.HTTPConnection(url.split("@")[1].split("/")[0], timeout=20)
+        headers = {
+            "Authorization": "Basic " + base64.b64encode(f"any:{token}".encode()).decode(),
+            "Content-Type": "application/x-git-receive-pack-request",
+        }
+        link.request("POST", f"/git/{url.rpartition('/')[2]}/git-receive-pack", body=body, headers=headers)
+        answer = link.getresponse().read().decode(errors="replace")
+        link.close()
+        return answer
+
     def push(self, url: str, *words: str) -> subprocess.CompletedProcess[str]:
         return self.git("push", url, *(words or ("main",)), ok=False)
 
@@ -175,6 +200,14 @@ def environment() -> dict[str, str]:
         "GIT_COMMITTER_NAME": "alice",
         "GIT_COMMITTER_EMAIL": "alice@example.com",
     }
+
+
+@pytest.fixture(autouse=True)
+def rows_threads(monkeypatch):
+    """Threads of this test's own: those of another test hold a connection that pytest-django no longer allows."""
+    with ThreadPoolExecutor(4) as threads:
+        monkeypatch.setattr(database, "_threads", threads)
+        yield
 
 
 @pytest.fixture

@@ -118,10 +118,16 @@ def test_a_stale_push_names_where_the_branch_is(served, work, platform):
     assert f"(stale: main moved to {first[:7]}, fetch first)" in work.push(served.url()).stderr
 
 
-def test_a_push_that_waits_says_for_whom(served, work, platform):
-    platform.busy = "d6 (push by bob)"
-    work.commit({"app.py": "x"})
-    assert "remote: -----> Waiting for deploy d6 (push by bob) to finish" in lines(work.push(served.url()))
+def test_a_push_that_was_overtaken_while_it_came_is_stale_and_starts_nothing(served, work, platform):
+    first = work.commit({"app.py": "1"})
+    work.push(served.url())
+    second = work.commit({"app.py": "2"})
+    third = work.commit({"app.py": "3"})
+    work.push(served.url(), f"{second}:refs/heads/main")
+    done = work.push_as_seen(served.url(), old=first, new=third)
+    assert f"stale: main moved to {second[:7]}, fetch first" in done
+    assert [change.new for _, _, change, _ in platform.pushed] == [first, second]
+    assert served.ref() == second
 
 
 def test_another_branch_and_a_tag_are_stored_not_deployed(served, work, platform):
