@@ -92,14 +92,17 @@ def _state(number: int) -> RouterState:
     crashed -= {slot.deploy.app_id for slot in slots if slot.host_held and slot.deploy.state != "live"}
     hosts: dict[str, int] = {}
     closed: dict[str, str] = {}
+    owners: dict[str, str] = {}
     for app in App.objects.live().prefetch_related("domains").order_by("pk"):
         code = _closed(app, held, crashed)
         for host in hosts_of(app):
             if code:
-                closed[host] = code
+                closed[host], owners[host] = code, app.uid
             else:
                 hosts[host] = held[app.pk]
-    return RouterState(generation=number, hosts=hosts, slots=tuple(_slot(slot) for slot in slots), closed=closed)
+    return RouterState(
+        generation=number, hosts=hosts, slots=tuple(_slot(slot) for slot in slots), closed=closed, owners=owners
+    )
 
 
 def _closed(app: App, held: Mapping[int, int], crashed: set[int]) -> str:

@@ -90,6 +90,7 @@ class RouterKeeper:
         if lines:
             self._send(lines)
             seen = self._look()
+            self._counted_at = 0.0
         self._maps = {name: dict(content) for name, content in table.maps.items()}
         if self._saved:
             self.applied = self.kept.state.generation

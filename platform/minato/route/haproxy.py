@@ -148,6 +148,7 @@ def _frontend(settings: Settings) -> str:
   http-request set-var(txn.fwd) req.fhdr(x-forwarded-for),bytes(0,256)
   http-request set-var(txn.slot) var(txn.host),map({HOSTS})
   http-request set-var(txn.who) var(txn.slot),map({SLOTS})
+  http-request set-var(txn.who) var(txn.host),map({SLOTS}) unless {{ var(txn.who) -m found }}
   http-response del-header X-Minato-Error
   acl our-page res.hdr(x-minato-error) -m found
   http-after-response set-header Content-Type "text/plain; charset=utf-8" if our-page text

@@ -6,9 +6,9 @@
 
 `t` is microseconds since 1970 at the request's end. `tr` (request read), `tw` (queue), `tc` (connect), `ts` (first
 byte) and `ta` (all) are milliseconds, -1 when that point was never reached. `server` is
-`<process>.<ordinal>.<container, 12 hex>`, or `<NOSRV>` when no instance could be asked. `app`, `deploy`, `release` are
-`-` for a host that leads to no slot, whose `slot` is then the page that answered: `unknown`, `H10`, `H14`, `H80` or
-`H99`. `end` is HAProxy's termination state.
+`<process>.<ordinal>.<container, 12 hex>`, or `<NOSRV>` when no instance could be asked. `slot` is
+the page that answered (`unknown`, `H10`, `H14`, `H80`, `H99`) for a host that leads to no slot; then `deploy` and
+`release` are `-`, and `app` too unless the host is a closed app's. `end` is HAProxy's termination state.
 Lines that do not begin with `t=` are HAProxy's own notices.
 """
 

@@ -41,7 +41,14 @@ def table(state: RouterState, servers: Mapping[int, Iterable[Server]], *, slots:
     return Table(
         maps={
             haproxy.HOSTS: {host: target for host, target in hosts.items() if HOST.match(host)},
-            haproxy.SLOTS: {names[number]: f"{slot.app}/{slot.deploy}/{slot.release}" for number, slot in held.items()},
+            haproxy.SLOTS: {
+                **{names[number]: f"{slot.app}/{slot.deploy}/{slot.release}" for number, slot in held.items()},
+                **{
+                    host: f"{app}/-/-"
+                    for host, app in state.owners.items()
+                    if HOST.match(host) and host in state.closed
+                },
+            },
             haproxy.PATHS: {names[number]: _path(slot) for number, slot in held.items() if slot.check_path},
             haproxy.CHECK_HOSTS: {
                 names[number]: slot.check_host for number, slot in held.items() if HOST.match(slot.check_host)

@@ -31,6 +31,7 @@ class RouterState:
     hosts: Mapping[str, int]  # host name -> slot number
     slots: tuple[SlotState, ...] = ()
     closed: Mapping[str, str] = field(default_factory=dict)  # host -> H-code: an app without a live web process
+    owners: Mapping[str, str] = field(default_factory=dict)  # closed host -> app's public id, for its log
 
     def to_json(self) -> dict[str, object]:
         return {
@@ -38,6 +39,7 @@ class RouterState:
             "hosts": dict(self.hosts),
             "slots": [vars(slot) for slot in self.slots],
             "closed": dict(self.closed),
+            "owners": dict(self.owners),
         }
 
     @classmethod
@@ -45,14 +47,15 @@ class RouterState:
         """Read what `to_json` wrote; raises KeyError or TypeError on anything else."""
         slots = raw["slots"]
         hosts = raw["hosts"]
-        closed = raw.get("closed", {})
-        if not isinstance(slots, list) or not isinstance(hosts, dict) or not isinstance(closed, dict):
+        closed, owners = raw.get("closed", {}), raw.get("owners", {})
+        if not isinstance(slots, list) or not all(isinstance(some, dict) for some in (hosts, closed, owners)):
             raise TypeError("a router state has lists and maps")
         return cls(
             generation=int(str(raw["generation"])),
-            hosts={str(host): int(number) for host, number in hosts.items()},
+            hosts={host: int(number) for host, number in _texts(hosts).items()},
             slots=tuple(SlotState(**slot) for slot in slots),
-            closed={str(host): str(code) for host, code in closed.items()},
+            closed=_texts(closed),
+            owners=_texts(owners),
         )
 
 
@@ -116,6 +119,10 @@ class Observed:
             engine=bool(raw["engine"]),
             engine_started_at=str(raw["engine_started_at"]),
         )
+
+
+def _texts(raw: object) -> dict[str, str]:
+    return {str(key): str(value) for key, value in raw.items()} if isinstance(raw, dict) else {}
 
 
 def _rows(raw: Mapping[str, object], name: str) -> list[dict[str, Any]]:

@@ -32,7 +32,8 @@ def front(app: TinyApp) -> Iterator[Front]:
     hosts = {HOST: 1, "empty.apps.localhost": 2, "dead.apps.localhost": 3}
     closed = {f"{code.lower()}.apps.localhost": code for code in haproxy.CLOSED}
     slots = slot(1, app.port), slot(2, 20002), slot(3, 9)
-    state = RouterState(generation=1, hosts=hosts, slots=slots, closed=closed)
+    owners = {"h14.apps.localhost": "a_closedclos"}
+    state = RouterState(generation=1, hosts=hosts, slots=slots, closed=closed, owners=owners)
     servers = {1: [Server(name="web.1.aaaaaaaaaaaa", address=app.address)], 3: [DEAD]}
     HaproxyRouter(front.config.router_socket).commands(plan.commands(Table(), plan.table(state, servers, slots=8)))
     yield front
@@ -220,10 +221,13 @@ def test_nothing_that_a_visitor_writes_can_forge_a_line(front):
     assert row["status"] == "200"
 
 
-def test_a_closed_app_and_an_unknown_one_have_no_app_in_the_line(front):
+def test_a_closed_app_is_told_of_its_visitors_and_nobody_of_an_unknown_host(front):
     front.get(host="h14.apps.localhost", headers={"X-Request-ID": "closed"})
     row = last_line(front, "closed")
-    assert (row["app"], row["slot"], logformat.code(row)) == ("-", "H14", "H14")
+    assert (row["app"], row["release"], row["slot"]) == ("a_closedclos", "-", "H14")
+    assert logformat.code(row) == "H14"
+    front.get(host="nobody.apps.localhost", headers={"X-Request-ID": "nobody"})
+    assert last_line(front, "nobody")["app"] == "-"
     front.get(host="empty.apps.localhost", headers={"X-Request-ID": "empty"})
     row = last_line(front, "empty")
     assert (row["app"], row["server"], logformat.code(row)) == ("a_shopshopsh", "<NOSRV>", "H10")
