@@ -16,6 +16,7 @@ from urllib.parse import parse_qs
 import orjson
 from django.conf import settings
 from minato.drivers.git import commands
+from minato.drivers.git.cli import sweep
 from minato.drivers.wiring import drivers
 from minato.errors import MinatoError, UserError
 from minato.receive.pktline import announcement
@@ -82,6 +83,7 @@ class GitDoor:
 
     async def start(self) -> None:
         await self._hooks.ensure()
+        await asyncio.to_thread(sweep, self._config.repos)
 
     async def stop(self) -> None:
         await self._hooks.close()

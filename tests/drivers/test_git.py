@@ -9,7 +9,7 @@ import threading
 
 import pytest
 from minato.drivers.git import commands
-from minato.drivers.git.cli import GitCli
+from minato.drivers.git.cli import GitCli, sweep
 from minato.drivers.git.commands import ZERO
 from minato.errors import PlatformError
 from minato.values.source import RefChange
@@ -120,6 +120,15 @@ def test_removing_leaves_nothing_and_may_be_repeated(git, repository):
     git.remove(repository)
     git.remove(repository)
     assert list(repository.parent.iterdir()) == []
+
+
+def test_only_an_old_quarantine_is_swept_away(repository):
+    old, new = repository / "objects" / "tmp_objdir-incoming-a", repository / "objects" / "tmp_objdir-incoming-b"
+    for path in (old, new):
+        path.mkdir()
+    os.utime(old, (0, 0))
+    assert sweep(repository.parent) == 1
+    assert (old.exists(), new.exists()) == (False, True)
 
 
 def test_nothing_of_our_environment_or_files_reaches_git(monkeypatch):

@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 from typing import BinaryIO
 
@@ -155,6 +156,15 @@ class GitCli:
         return subprocess.run(
             argv, stdin=subprocess.DEVNULL, capture_output=True, env=commands.environment(), timeout=SHORT, check=False
         )
+
+
+def sweep(repositories: Path, *, older: float = 3600.0) -> int:
+    """Remove what killed pushes left in quarantine more than `older` seconds ago; return how many."""
+    before = time.time() - older
+    left = [path for path in repositories.glob("*.git/objects/tmp_objdir-*") if path.stat().st_mtime < before]
+    for path in left:
+        shutil.rmtree(path, ignore_errors=True)
+    return len(left)
 
 
 def _checked(commit: str) -> str:
