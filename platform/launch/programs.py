@@ -60,6 +60,7 @@ def _web(config: Config) -> list[str]:
     manners = [
         "--no-access-log",
         "--no-server-header",
+        "--no-proxy-headers",  # nobody in front: an address that a client claims is not one
         "--timeout-graceful-shutdown",
         "3",
         "--timeout-keep-alive",

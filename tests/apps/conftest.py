@@ -5,6 +5,12 @@ from __future__ import annotations
 import pytest
 
 
+@pytest.fixture(autouse=True)
+def cheap_passwords(settings):
+    """The cast's passwords are no secret: scrypt's work would be most of the suite's time."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
 @pytest.fixture
 def live_shop(shop):
     """Shop with a release v1 that runs, made by rows alone."""
