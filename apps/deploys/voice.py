@@ -82,6 +82,7 @@ class Voice:
 
     def end(self, outcome: str, *, code: str = "", message: str = "") -> None:
         """The last entry of a stream."""
+        self._away_until = 0.0  # whoever waits for it must not wait for another line
         self._write({"k": "end", "t": outcome, "code": code, "message": message})
         try:
             self._streams.end(self._stream)

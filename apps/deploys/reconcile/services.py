@@ -76,11 +76,12 @@ def _repair(deploy: Deploy, running: Iterable[Service]) -> None:
     expected = _expected(deploy)
     wanted: list[Workload] = [replace(one, replicas=expected.get(one.name, 0)) for one in workloads(deploy)]
     for step in plan(wanted, _mine(running, deploy)):
-        log.warning("%s: repaired by %s", deploy.uid, step)
         if isinstance(step, Start):
+            log.warning("%s: service %s is brought to %d", deploy.uid, step.workload.name, step.workload.replicas)
             engine.pull(step.workload.image)
             engine.ensure(step.workload)
         else:
+            log.warning("%s: service %s is not wanted: removed", deploy.uid, step.name)
             engine.remove(step.name)
 
 

@@ -70,10 +70,8 @@ def _announce(hold: Hold, before: Deploy | None, requests: int, failed: int) -> 
 
 def _traffic(deploy: Deploy, before: Deploy | None, requests: int, failed: int) -> str:
     if requests:
-        counted = _("%(failed)s of %(requests)s requests") % {
-            "failed": f"{failed:,} failed",
-            "requests": f"{requests:,}",
-        }
+        figures = {"failed": f"{failed:,}", "requests": f"{requests:,}"}
+        counted = _("%(failed)s failed of %(requests)s requests") % figures
     else:
         counted = _("no requests during the switch")
     said = _("Switched traffic to %(release)s: %(counted)s") % {"release": deploy.release, "counted": counted}

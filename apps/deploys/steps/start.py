@@ -62,24 +62,36 @@ def _run(hold: Hold) -> None:
 
 def _grow(hold: Hold) -> bool:
     """Give the live deploy's services more replicas, and wait for the new ones."""
-    of = Deploy.objects.get(app=hold.deploy.app, state="live")
-    spec = spec_of(of)
+    spec = spec_of(subject(hold.deploy))
     for one in formation_of(hold.deploy):
         if one.quantity:
             hold.drivers.engine.scale(spec.service(one.type), one.quantity)
-    _wait_ready(hold, of=of)
+    _wait_ready(hold)
     _announce(hold)
     grown(hold)
     hold.voice.end("live")
     return False
 
 
-def _wait_ready(hold: Hold, of: Deploy | None = None) -> None:
+def subject(deploy: Deploy) -> Deploy:
+    """Return the deploy whose services are started: its own, or the live one that grows in place."""
+    return Deploy.objects.select_related("app", "release__build__source").get(
+        **({"app": deploy.app, "state": "live"} if deploy.progress.get("in_place") else {"pk": deploy.pk})
+    )
+
+
+def _observed(hold: Hold) -> list[Seen]:
+    """Return the instances as last reported, without what ended before this began."""
+    began = hold.deploy.state_since
+    return [one for one in seen(subject(hold.deploy)) if not one.ended or (one.finished_at or began) >= began]
+
+
+def _wait_ready(hold: Hold) -> None:
     """Return when every process type is ready. Raises when one is rejected, crashes or is not ready in time (R10)."""
     settle = timedelta(seconds=hold.config.times.settle)
     asked = 0.0
     while True:
-        instances = seen(of or hold.deploy)
+        instances = _observed(hold)
         verdict = judge(formation_of(hold.deploy), instances, now=timezone.now(), settle=settle)
         if verdict.ready:
             return
@@ -87,17 +99,17 @@ def _wait_ready(hold: Hold, of: Deploy | None = None) -> None:
             raise crashed(hold, verdict.crashed)
         if time.monotonic() - asked >= ASK_ENGINE:
             asked = time.monotonic()
-            _refuse_rejected(hold, of or hold.deploy)
+            _refuse_rejected(hold)
         if hold.late:
             raise too_late(hold, verdict, instances)
         hold.pause(f"observed:{hold.deploy.app.uid}")
 
 
-def _refuse_rejected(hold: Hold, deploy: Deploy) -> None:
+def _refuse_rejected(hold: Hold) -> None:
     """Raise PlatformError when the engine will never run a task; an engine that has just started may say so of any."""
     if _engine_is_new():
         return
-    spec = spec_of(deploy)
+    spec = spec_of(subject(hold.deploy))
     for one in formation_of(hold.deploy):
         tasks = hold.drivers.engine.tasks(spec.service(one.type)) if one.quantity else []
         refused = next((task for task in tasks if _rejected(task)), None)
@@ -141,15 +153,16 @@ def last_lines(hold: Hold, last: Seen) -> list[str]:
 
 def not_ready(hold: Hold) -> MinatoError:
     """Return why a deploy whose time to start is over is not ready, as of now."""
-    instances = seen(hold.deploy)
+    instances = _observed(hold)
     verdict = judge(formation_of(hold.deploy), instances, now=timezone.now(), settle=timedelta())
     return crashed(hold, verdict.crashed) if verdict.crashed else too_late(hold, verdict, instances)
 
 
 def too_late(hold: Hold, verdict: Verdict, instances: Sequence[Seen]) -> MinatoError:
     """Return the error of a deploy that was not ready within its 60 s (R10), and why not."""
-    slot = Slot.objects.filter(deploy=hold.deploy).first()
-    probe = Probe.objects.filter(app=hold.deploy.app, deploy=hold.deploy.number).first()
+    started = subject(hold.deploy)
+    slot = Slot.objects.filter(deploy=started).first()
+    probe = Probe.objects.filter(app=started.app, deploy=started.number).first()
     why, hint = why_not(verdict, instances, port=slot.port if slot else 0, last_check=probe.last_check if probe else "")
     running = next((one for one in instances if one.process in verdict.missing), None)
     return UserError(
