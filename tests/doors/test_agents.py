@@ -11,9 +11,11 @@ import httpx
 import orjson
 import pytest
 import uvicorn
+from django.conf import settings
 from doors.agents import LONGEST, AgentsDoor
 from doors.mount import Doors
 from minato.drivers.nodes.http import HttpNodes
+from minato.drivers.wiring import drivers
 from minato.errors import PlatformError
 from minato.values.router import Observed, RouterState, ServerSeen, SlotCounts, SlotState
 
@@ -39,11 +41,20 @@ def nodes():
 
 @pytest.fixture
 def served(nodes):
+    yield from serve(AgentsDoor(hold=1.5, wait=asyncio.sleep))
+
+
+@pytest.fixture
+def nudged(nodes):
+    """The door as it is, with its own way to wait."""
+    yield from serve(AgentsDoor(hold=5))
+
+
+def serve(door: AgentsDoor):
     async def django(scope, receive, send):
         raise AssertionError("not for Django")
 
     port = free_port()
-    door = AgentsDoor(hold=1.5, wait=asyncio.sleep)
     server = uvicorn.Server(
         uvicorn.Config(Doors(django, [door]), host="127.0.0.1", port=port, log_level="warning", lifespan="off")
     )
@@ -86,6 +97,26 @@ def test_a_question_is_held_until_there_is_news(agent):
     assert state is not None
     assert state.generation == 2
     assert 0.3 < time.monotonic() - began < 1.4
+
+
+def test_a_nudge_ends_the_wait_at_once(nudged, tmp_path):
+    (tmp_path / "token").write_text("token-n1")
+    agent = HttpNodes(nudged, node="n1", token=tmp_path / "token")
+    generation(1)
+    moved: list[float] = []
+
+    def move() -> None:
+        generation(2)
+        drivers(settings.MINATO).streams.nudge("node")
+        moved.append(time.monotonic())
+
+    threading.Timer(0.65, move).start()
+    state = agent.desired(after=1)
+    took = time.monotonic() - moved[0]
+    assert state is not None
+    assert state.generation == 2
+    assert took < 0.25
+    print(f"nudge to answer: {took * 1000:.0f} ms")
 
 
 def test_without_news_the_answer_is_none(agent):
