@@ -19,7 +19,7 @@ from minato.values.config import Config
 from launch import dockerd, neighbours, network
 
 RECHECK = 3.0
-STOP_PATIENCE = 25.0
+STOP_PATIENCE = 45.0  # an instance may take 30 s to end
 KILLS = 50
 RESOLVERS = (Path("/etc/resolv.conf"), Path("/run/systemd/resolve/resolv.conf"))
 LOCK = Path("/run/lock/minato-engine.lock")
@@ -43,19 +43,30 @@ class Engine:
 
     def run(self) -> int:
         """Start, watch, end; 0 when asked to end, 1 when a daemon died and the supervisor must start us again."""
+        try:
+            self.bring_up()
+        except MinatoError:
+            self.end()
+            raise
+        if self.watch():
+            # Its instances go on serving until the next start.
+            self.end()
+            return 1
+        self.end()
+        kill_left(self.places)
+        return 0
+
+    def bring_up(self) -> None:
+        """Network, daemons, swarm; daemons that run already are taken over."""
         began = time.monotonic()
         self.prepare()
         adopted = self.adopt()
         if not adopted:
             self.start()
         new = setup.prepare(self.wishes())
-        say(
-            f"engine {'adopted' if adopted else 'ready'} after {time.monotonic() - began:.2f} s on {self.places.socket}"
-        )
+        word = "adopted" if adopted else "ready"
+        say(f"engine {word} after {time.monotonic() - began:.2f} s on {self.places.socket}")
         setup.tidy(self.places.socket, new=new)
-        lost = self.watch()
-        self.end()
-        return 1 if lost else 0
 
     def wishes(self) -> setup.Wishes:
         config = self.config
@@ -157,16 +168,21 @@ class Engine:
         dockerd.forget_stale(self.places)
 
 
+def kill_left(places: dockerd.Places) -> None:
+    """Kill what an ended engine left running, until nothing is."""
+    for _ in range(KILLS):
+        if not dockerd.kill_left(places):
+            return
+        time.sleep(0.1)
+
+
 def remove(config: Config) -> None:
     """Leave nothing of this namespace's engine."""
     engine = Engine(config)
     places = engine.places
     engine.held = [held for argv in engine.argvs() if (held := dockerd.find(argv))]
     engine.end()
-    for _ in range(KILLS):
-        if not dockerd.kill_left(places):
-            break
-        time.sleep(0.1)
+    kill_left(places)
     dockerd.unmount_left(places)
     names = (*(bridge.name for bridge in engine.inside), setup.gateway_bridge(config.ns))
     for name in names:

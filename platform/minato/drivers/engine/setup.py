@@ -98,7 +98,8 @@ def ensure_network(
 
 def ensure_swarm(api: Any, ns: str, address: str) -> bool:
     """Make this engine a swarm of one, on an address that only this machine has; true if it was none."""
-    state = api.info()["Swarm"]["LocalNodeState"]
+    swarm = settled(api)
+    state = swarm["LocalNodeState"]
     if state == "inactive":
         ensure_network(api, GATEWAY, gateway_options(ns))
         spec = api.create_swarm_spec(dispatcher_heartbeat_period=HEARTBEAT, task_history_retention_limit=HISTORY)
@@ -109,8 +110,19 @@ def ensure_swarm(api: Any, ns: str, address: str) -> bool:
             code="engine:platform:swarm",
             message=f"The engine's swarm is {state}.",
             hint=f"Its address {address} must be this machine's.",
+            evidence=swarm.get("Error", ""),
         )
     return False
+
+
+def settled(api: Any, seconds: float = 30.0) -> dict[str, Any]:
+    """Return the swarm's state once it is no longer on its way up."""
+    until = time.monotonic() + seconds
+    while True:
+        swarm: dict[str, Any] = api.info()["Swarm"]
+        if swarm["LocalNodeState"] != "pending" or time.monotonic() > until:
+            return swarm
+        time.sleep(0.1)
 
 
 def tidy(socket: Path, *, new: bool, seconds: float = 10.0) -> bool:
