@@ -14,7 +14,6 @@ from apps.applications.models import App, Process
 from apps.instances.models import Node
 from apps.routes.models import RouterGeneration, Slot
 
-SLOTS = 1024
 PORTS = range(
     20_000, 30_000
 )  # below the ephemeral ports; which of them is free goes round, so that none is reused soon
@@ -40,7 +39,7 @@ def take_slot(*, deploy: int, service: str) -> Slot:
 
 def _free_number() -> int:
     taken = set(Slot.objects.values_list("number", flat=True))
-    free = next((number for number in range(1, SLOTS + 1) if number not in taken), None)
+    free = next((number for number in range(1, settings.MINATO.slots + 1) if number not in taken), None)
     if free is None:
         raise _none_left()
     return free
@@ -55,7 +54,7 @@ def _free_port(seed: int) -> int:
 def _none_left() -> PlatformError:
     return PlatformError(
         code="route:platform:no-slot",
-        message=f"All {SLOTS} slots of the router are held (H99).",
+        message=f"All {settings.MINATO.slots} slots of the router are held (H99).",
         hint="An operator can raise their number; `make doctor` says how.",
     )
 

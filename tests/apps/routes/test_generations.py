@@ -1,5 +1,7 @@
 """Generations are whole, and computed from the rows alone."""
 
+from dataclasses import replace
+
 import pytest
 from django.utils import timezone
 from minato.errors import PlatformError
@@ -80,10 +82,8 @@ def test_the_lowest_slot_is_given_and_no_port_twice(shop, harbour, viewer):
     assert take_slot(deploy=three.deploy_id, service="c") == three
 
 
-def test_without_a_free_slot_a_deploy_is_told_h99(shop, monkeypatch):
-    from apps.routes import actions
-
-    monkeypatch.setattr(actions, "SLOTS", 1)
+def test_without_a_free_slot_a_deploy_is_told_h99(shop, settings):
+    settings.MINATO = replace(settings.MINATO, slots=1)
     take_slot(deploy=deploy_of(shop).pk, service="a")
     with pytest.raises(PlatformError) as refused:
         take_slot(deploy=deploy_of(shop, 2, "starting").pk, service="b")
