@@ -142,6 +142,7 @@ class PlainEngine:
         self.process.terminate()
         self.process.wait(30)
         network.remove_bridge(self.bridge)
+        network.remove_rules("plain", (self.bridge,))
         shutil.rmtree(self.folder)
 
 
