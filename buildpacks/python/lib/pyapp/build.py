@@ -51,7 +51,8 @@ def _server(root: Path) -> servers.Server | None:
             "No Procfile, and no web app in app.py, main.py, wsgi.py, server.py or manage.py: nothing would start."
         )
         return None
-    cnb.head("No Procfile: found a web process")
+    cnb.head("Discovering process types")
+    cnb.body("There is no Procfile; found:")
     cnb.body(f"web: {' '.join(server.command)} ({server.rule})")
     return server
 
