@@ -28,7 +28,7 @@ from minato.values.log import Line
 
 from agent.logfile import Chunk, LogFile, Place
 from agent.offsets import Offsets
-from agent.trim import Hollow
+from agent.trim import trim
 
 Send = Callable[[list[Line]], None]
 
@@ -40,6 +40,7 @@ LIST = 1.0  # between two looks at the engine
 KEPT = 1.0
 RETRY = 0.5
 MOST = 8 << 20  # bytes of one batch
+TRIM = 16 << 20  # bytes of the router's log that are worth giving back
 ROUTER = "router"
 
 
@@ -266,9 +267,12 @@ def ship(*, config: Config, engine: Engine, streams: Streams, telemetry: Telemet
     ]
     for thread in threads:
         thread.start()
-    hollow = Hollow(catalogue.router.path)
+    trimmed = 0
     while not stop.wait(LIST):
-        hollow.upto(offsets.least(ROUTER, ("live", "store")))
+        taken = offsets.least(ROUTER, ("live", "store"))
+        if not trimmed <= taken < trimmed + TRIM:
+            trim(catalogue.router.path, taken)
+            trimmed = taken
         dead = [thread.name for thread in threads if not thread.is_alive()]
         if dead:
             raise RuntimeError(f"{', '.join(dead)} died")
