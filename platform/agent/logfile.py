@@ -9,6 +9,7 @@ from pathlib import Path
 
 READ = 1 << 20  # bytes per read
 LONGEST_LINE = 1 << 20  # a line that is longer is given up
+LOOKS = 5
 ROTATED = 9  # <path>.1 … .9 are looked at
 
 
@@ -85,41 +86,49 @@ class LogFile:
     # -- which file ---------------------------------------------------------------------------------------------------
     def _open(self) -> bool:
         """Open the file of our place, else the oldest there is."""
-        found = self._candidates()
-        wanted = self.place
+        found, wanted = self._candidates(), self.place
         if wanted is not None:
-            for path in found:
-                if self._take(path, wanted):
+            for _ in range(LOOKS):  # a file that is being renamed may be missed by one look
+                if any(inode == wanted.inode and self._take(path, inode, wanted) for path, inode in found):
                     return True
+                found = self._candidates()
             self.gaps += bool(found) and self._known
-        self._known = False
-        return any(self._take(path, None) for path in reversed(found))
+        self._known, self.place = False, None
+        for path, inode in reversed(found):
+            if self._take(path, inode, None):
+                return True
+            if _inode(path) != inode:
+                return False  # rotated while we looked: what is called so now may not be the oldest
+        return False
 
     def _next(self) -> bool:
         """Go on with the file that came after ours, once it has a line."""
-        inode = self.place.inode if self.place else 0
+        ours = self.place.inode if self.place else 0
         found = self._candidates()
-        inodes = [_inode(path) for path in found]
-        newer = found[: inodes.index(inode)] if inode in inodes else found
+        inodes = [inode for _, inode in found]
+        newer = found[: inodes.index(ours)] if ours in inodes else found
         done = self._file
-        if not newer or not self._take(newer[-1], None):
+        if ours not in inodes and os.fstat(done).st_nlink:
+            return False  # it is being renamed
+        if not newer or not self._take(*newer[-1], None):
             return False
         os.close(done)
-        self.gaps += inode not in inodes
+        self.gaps += ours not in inodes
         return True
 
-    def _candidates(self) -> list[Path]:
-        """Return the files that exist, newest first."""
+    def _candidates(self) -> list[tuple[Path, int]]:
+        """Return the files that exist with their inodes, newest first."""
         names = [self.path, *(self.path.with_name(f"{self.path.name}.{number}") for number in range(1, ROTATED + 1))]
-        return [path for path in names if path.exists()]
+        return [(path, inode) for path in names if (inode := _inode(path))]
 
-    def _take(self, path: Path, wanted: Place | None) -> bool:
+    def _take(self, path: Path, inode: int, wanted: Place | None) -> bool:
+        """Open `path` if it is still the file that we saw there, has a line, and is the wanted one."""
         try:
             file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         except OSError:
             return False
-        inode, name = os.fstat(file).st_ino, generation(file)
-        if not name or (wanted is not None and (inode, name) != (wanted.inode, wanted.generation)):
+        name = generation(file)
+        if os.fstat(file).st_ino != inode or not name or (wanted is not None and name != wanted.generation):
             os.close(file)
             return False
         self._file = file

@@ -130,7 +130,8 @@ class Follower:
         """Ship one batch; say whether there was more than fits."""
         for key in sources.keys() - self.readers.keys():
             self.readers[key] = Reader(sources[key], self.offsets.get(self.name, key), self.node)
-        lines, full = self._batch()
+        lines, size = self._batch()
+        full = size >= MOST
         gone = [] if full else [key for key in self.readers if key not in sources]
         for key in gone:
             lines += self.readers[key].last()
@@ -138,7 +139,7 @@ class Follower:
             return False
         for key in gone:
             del self.readers[key]
-        if lines or gone:
+        if size or gone:
             self._moved = self._moved or time.monotonic()
         self._keep(gone)
         return full
@@ -152,7 +153,8 @@ class Follower:
             self.offsets.commit(self.name, places, gone, sync=self.durable)
             self._moved = None
 
-    def _batch(self) -> tuple[list[Line], bool]:
+    def _batch(self) -> tuple[list[Line], int]:
+        """Return the next lines of all sources and how many bytes they were."""
         lines: list[Line] = []
         size = 0
         more = True
@@ -164,8 +166,8 @@ class Follower:
                 size += read
                 more = more or read > 0
                 if size >= MOST:
-                    return lines, True
-        return lines, False
+                    return lines, size
+        return lines, size
 
     def _sent(self, lines: list[Line]) -> bool:
         """Hand over a batch, again and again while the receiver is away; false when we are told to stop."""

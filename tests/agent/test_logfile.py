@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -135,3 +137,33 @@ def test_ids_do_not_depend_on_who_read_before(path):
     rotate(path)
     write(path, "two")
     assert LogFile(path).read() == first
+
+
+def test_rotation_at_every_moment_loses_and_repeats_nothing(path):
+    """A writer rotates every 50 lines as Docker does, at most six files ahead of a reader that often begins anew."""
+    count, rotations, seen = 4000, 0, []
+
+    def write_all() -> None:
+        nonlocal rotations
+        for start in range(0, count, 50):
+            write(path, *map(str, range(start, start + 50)))
+            while rotations - len(seen) // 50 > 6:
+                time.sleep(0.001)
+            for number in range(8, -1, -1):
+                older = path.with_name(f"{path.name}.{number}") if number else path
+                if older.exists():
+                    older.rename(path.with_name(f"{path.name}.{number + 1}"))
+            rotations += 1
+            path.touch()
+
+    writer = threading.Thread(target=write_all)
+    writer.start()
+    log, gaps, until = LogFile(path), 0, time.monotonic() + 30
+    while len(seen) < count and time.monotonic() < until:
+        seen += rest(log)
+        gaps += log.gaps
+        log.close()
+        log = LogFile(path, log.place)
+    writer.join()
+    assert seen == [str(number) for number in range(count)]
+    assert gaps == 0

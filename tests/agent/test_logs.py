@@ -191,3 +191,13 @@ def test_processes_are_called_by_what_people_call_them(labels, name):
     seen = Instance(container="c" * 64, name="x", labels=labels, state="running", log_path="/x")
     found = source_of(seen)
     assert (found.origin.process if found and found.origin else None) == name
+
+
+def test_the_router_s_log_gives_back_its_disk(node, monkeypatch):
+    monkeypatch.setattr(logs, "TRIM", 1 << 20)
+    path = node.config.logs / "router.log"
+    with path.open("a") as file:
+        file.writelines(f"[NOTICE] {number:0100}\n" for number in range(60_000))
+    size, blocks = path.stat().st_size, path.stat().st_blocks
+    soon(lambda: path.stat().st_blocks < blocks / 2, within=20)
+    assert path.stat().st_size == size
