@@ -43,7 +43,8 @@ class LogFile:
 
     def read(self) -> Chunk | None:
         """Return the next whole lines, or None if there are none now."""
-        if self._file < 0 and not self._open():
+        self.hold()
+        if self._file < 0:
             return None
         chunk = self._lines()
         if chunk is None and self._left_behind():
@@ -51,6 +52,11 @@ class LogFile:
             if chunk is None and self._next():
                 return self.read()
         return chunk
+
+    def hold(self) -> None:
+        """Open the file, so that it can be read to its end even when it is removed."""
+        if self._file < 0:
+            self._open()
 
     def close(self) -> None:
         if self._file >= 0:

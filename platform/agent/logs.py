@@ -107,9 +107,19 @@ class Follower:
     """Reads all sources for one receiver, in order per source; places move when it has taken the lines."""
 
     def __init__(
-        self, name: str, *, places: Offsets, node: str, send: Send, stop: threading.Event, pause: float, durable: bool
+        self,
+        name: str,
+        *,
+        sources: Callable[[], Mapping[str, Source]],
+        places: Offsets,
+        node: str,
+        send: Send,
+        stop: threading.Event,
+        pause: float,
+        durable: bool,
     ) -> None:
         self.name = name
+        self.sources = sources
         self.offsets = places
         self.node = node
         self.send = send
@@ -120,16 +130,15 @@ class Follower:
         self._away = False
         self._moved: float | None = None  # since when places wait to be kept
 
-    def run(self, sources: Callable[[], Mapping[str, Source]]) -> None:
+    def run(self) -> None:
         """Follow until `stop`."""
         while not self.stop.is_set():
-            if not self.step(sources()):
-                self.stop.wait(self.pause)
+            if not self.step():
+                self._rest()
 
-    def step(self, sources: Mapping[str, Source]) -> bool:
+    def step(self) -> bool:
         """Ship one batch; say whether there was more than fits."""
-        for key in sources.keys() - self.readers.keys():
-            self.readers[key] = Reader(sources[key], self.offsets.get(self.name, key), self.node)
+        sources = self._meet()
         lines, size = self._batch()
         full = size >= MOST
         gone = [] if full else [key for key in self.readers if key not in sources]
@@ -143,6 +152,20 @@ class Follower:
             self._moved = self._moved or time.monotonic()
         self._keep(gone)
         return full
+
+    def _meet(self) -> Mapping[str, Source]:
+        """Open what is new at once: a container may print, end and be removed before its lines are due."""
+        sources = self.sources()
+        for key in sources.keys() - self.readers.keys():
+            self.readers[key] = Reader(sources[key], self.offsets.get(self.name, key), self.node)
+        for key in sources:
+            self.readers[key].file.hold()
+        return sources
+
+    def _rest(self) -> None:
+        until = time.monotonic() + self.pause
+        while time.monotonic() < until and not self.stop.wait(LIVE):
+            self._meet()
 
     def _keep(self, gone: list[str]) -> None:
         """Keep the places: at once and for sure, or once a second where a line seen twice is no harm."""
@@ -179,6 +202,7 @@ class Follower:
                 if not self._away:
                     log.warning("%s: %d lines wait: %s %s", self.name, len(lines), error.message, error.evidence)
                 self._away = True
+                self._meet()
                 if self.stop.wait(RETRY):
                     return False
         if lines and self._away:
@@ -258,14 +282,16 @@ def ship(*, config: Config, engine: Engine, streams: Streams, telemetry: Telemet
     offsets = Offsets(config.var / "data" / "agent" / "offsets.json")
     catalogue = Catalogue(engine, config, offsets, stop)
     catalogue.look()
-    follower = functools.partial(Follower, places=offsets, node=config.node, stop=stop)
+    follower = functools.partial(
+        Follower, sources=lambda: catalogue.sources, places=offsets, node=config.node, stop=stop
+    )
     live = follower("live", send=publish(streams), pause=LIVE, durable=False)
     store = follower("store", send=telemetry.write, pause=STORE, durable=True)
     threads = [
         threading.Thread(target=catalogue.run, name="logs-catalogue", daemon=True),
         threading.Thread(target=catalogue.listen, name="logs-events", daemon=True),
-        threading.Thread(target=live.run, args=(lambda: catalogue.sources,), name="logs-live", daemon=True),
-        threading.Thread(target=store.run, args=(lambda: catalogue.sources,), name="logs-store", daemon=True),
+        threading.Thread(target=live.run, name="logs-live", daemon=True),
+        threading.Thread(target=store.run, name="logs-store", daemon=True),
     ]
     for thread in threads:
         thread.start()

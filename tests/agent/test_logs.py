@@ -147,11 +147,30 @@ def test_what_was_not_committed_is_sent_again_as_the_same_line(node):
 
 
 def test_a_container_that_is_gone_is_finished_first(node):
+    node.say("first words")
+    soon(lambda: node.stored() == ["first words"])
     node.say("last words")
     node.engine.remove("web-12")
-    soon(lambda: node.stored() == ["last words"])
+    soon(lambda: node.stored() == ["first words", "last words"])
     offsets = node.config.var / "data" / "agent" / "offsets.json"
     soon(lambda: list(json.loads(offsets.read_text())) == [] if offsets.exists() else False)
+
+
+def test_a_short_life_while_the_store_is_away_is_kept(node):
+    soon(lambda: node.thread.is_alive())
+    node.telemetry.down = True
+    node.say("one")
+    soon(lambda: node.live() == ["one"])
+    node.engine.scale("web-12", 2)
+    second = next(seen for seen in node.engine.instances(LABELS) if seen.ordinal == 2)
+    node.engine.write(second.container, b"short\n")
+    soon(lambda: node.live() == ["one", "short"])
+    time.sleep(0.7)
+    node.engine.scale("web-12", 1)
+    node.engine.remove_container(second.container)
+    Path(second.log_path).unlink(missing_ok=True)
+    node.telemetry.down = False
+    soon(lambda: sorted(node.stored()) == ["one", "short"])
 
 
 def test_the_router_s_lines_are_the_app_s(node):
