@@ -22,6 +22,7 @@ TONES = {
     "live": "ok",
     "ready": "ok",
     "succeeded": "ok",
+    "done": "ok",
     "starting": "busy",
     "deploying": "busy",
     "degraded": "warn",

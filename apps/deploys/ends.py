@@ -52,7 +52,7 @@ def grown(hold: Hold) -> None:
     """End a scale-up: the live deploy's own services have more replicas, no service of this deploy ever was."""
     deploy = hold.deploy
     with transaction.atomic():
-        hold.move("retired", **FREE, live_at=Now())
+        hold.move("done", **FREE, live_at=Now())
         of = Deploy.objects.get(app=deploy.app, state="live")
         progress = {**of.progress, "formation": deploy.progress["formation"]}
         Deploy.objects.filter(pk=of.pk, state="live").update(progress=progress)

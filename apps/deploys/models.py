@@ -57,12 +57,13 @@ class DeployQuerySet(models.QuerySet["Deploy"]):
 class Deploy(models.Model):
     """One push, upload, config change, scale, restart, rollback or redeploy, from queued to its end.
 
-    `live` is the deploy whose services run; the one before it is `draining`, then `retired`.
+    `live` is the deploy whose services run; the one before it is `draining`, then `retired`. `done` is a change in
+    place: a scale-up of the live deploy's own services.
     """
 
     KINDS = [(k, k) for k in ("push", "upload", "config", "scale", "restart", "rollback", "redeploy")]
     RUNNING = ("building", "releasing", "starting", "switching", "proving", "cancelling")
-    OVER = ("live", "draining", "retired", "failed", "cancelled")
+    OVER = ("live", "draining", "retired", "done", "failed", "cancelled")
     STATES = [(s, s) for s in ("queued", *RUNNING, *OVER)]
 
     uid = models.CharField(max_length=20, unique=True, default=deploy_id, editable=False)

@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 SNAPSHOTS = 2
 """Sources read at once: each takes a core."""
 
-OVER = frozenset({"live", "draining", "retired", "failed", "cancelled"})
+OVER = frozenset({"live", "draining", "retired", "done", "failed", "cancelled"})
 LOOK = 1.0
 """Seconds between two looks at the row."""
 

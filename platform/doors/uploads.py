@@ -158,7 +158,7 @@ def check_headers(scope: Scope) -> None:
     if declared_length(scope) > LIMIT:
         raise too_large()
     kind = header(scope, "content-type").partition(";")[0].strip().lower()
-    if kind not in KINDS:
+    if kind and kind not in KINDS:  # curl -T says nothing: the archive itself tells what it is
         message = "Send the archive itself: a tar, tar.gz or zip as application/octet-stream."
         raise UserError(code="receive:user:media-type", message=message)
     key = header(scope, "idempotency-key")

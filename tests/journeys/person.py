@@ -34,6 +34,9 @@ ThreadingHTTPServer(("0.0.0.0", int(os.environ["PORT"])), Handler).serve_forever
 '''
 
 
+OVER = ("live", "draining", "retired", "done", "failed", "cancelled")
+
+
 def plain_app(body: str = "one", **files: str) -> dict[str, str]:
     """Return the files of the smallest app: standard library only, so that its build takes a second."""
     return {"app.py": PLAIN_APP.format(body=body), "requirements.txt": "", "Procfile": "web: python app.py\n", **files}
@@ -106,10 +109,10 @@ class Person:
     def deploys(self, name: str) -> list[dict]:
         answer = self.api.get(f"/apps/{name}/deploys")
         assert answer.status_code == 200, answer.text
-        return answer.json()["results"]
+        return answer.json()["items"]
 
     def releases(self, name: str) -> list[dict]:
-        return self.api.get(f"/apps/{name}/releases").json()["results"]
+        return self.api.get(f"/apps/{name}/releases").json()["items"]
 
     def settle(self, answer: httpx.Response) -> dict:
         """Follow a 202 to the end of its deploy and return the row."""
@@ -118,7 +121,7 @@ class Person:
         until = time.monotonic() + 120
         while time.monotonic() < until:
             row = httpx.get(f"{self.platform.url}{where}?wait=30", headers=self.api.headers, timeout=60).json()
-            if row["state"] in ("live", "draining", "retired", "failed", "cancelled"):
+            if row["state"] in OVER:
                 return row
         raise AssertionError(f"{where} never ended: {row}")
 

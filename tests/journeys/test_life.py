@@ -61,7 +61,7 @@ def test_a_rollback_brings_back_the_old_code_as_a_new_release(person: Person, pl
 def test_scaling_the_web_process_serves_from_more_instances(person: Person, platform: Platform):
     app, _where = person.deployed(plain_app("one"))
     with visiting(platform, app) as load:
-        assert person.settle(person.api.patch(f"/apps/{app}/processes", json={"web": "=3"}))["state"] == "live"
+        assert person.settle(person.api.patch(f"/apps/{app}/processes", json={"web": "=3"}))["state"] == "done"
         assert len([one for one in person.app(app)["instances"] if one["state"] == "running"]) == 3
         assert person.settle(person.api.patch(f"/apps/{app}/processes", json={"web": "-2"}))["state"] == "live"
         time.sleep(1)

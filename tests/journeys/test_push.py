@@ -129,7 +129,7 @@ def test_a_worker_process_runs_when_it_is_scaled_up(person: Person):
 
     def running():
         """a running worker.1"""
-        return [one for one in person.app(app)["instances"] if one["process"] == "worker.1" and one["state"] == "running"]
+        return [one for one in person.app(app)["instances"] if one["name"] == "worker.1" and one["state"] == "running"]
 
     eventually(running)
 
@@ -167,9 +167,8 @@ def test_of_two_pushes_at_once_the_second_waits_and_a_stale_one_is_refused(perso
     assert second.code == 1
     assert "fetch first" in second.text
     assert platform.visit(app).text == "two"
-    assert [one["commit"] for one in person.releases(app) if one["state"] == "live"] == [
-        person.git("rev-parse", "HEAD", where=where).stdout.strip()
-    ]
+    commit = person.git("rev-parse", "HEAD", where=where).stdout.strip()
+    assert [one["description"] for one in person.releases(app) if one["state"] == "live"] == [f"Deploy {commit[:7]}"]
 
 
 def test_ctrl_c_stops_watching_and_the_deploy_goes_on(person: Person, platform: Platform):

@@ -101,7 +101,7 @@ def test_scale_up_sets_replicas_of_the_running_service_and_makes_no_release(worl
     (name,) = world.services(shop)
     deploy = scale(world, shop, ("web", "+2", None))
     assert world.services(shop) == {name: 3}
-    assert (deploy.state, deploy.release) == ("retired", first.release)
+    assert (deploy.state, deploy.release) == ("done", first.release)
     assert Deploy.objects.get(state="live") == first
     assert shop.processes.get().quantity == 3
     assert world.end(deploy)["t"] == "live"
