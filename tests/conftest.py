@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 
 import pytest
-from minato.values.config import Config
 
+from minato.values.config import Config
 from tests.environment import BEFORE
 
 

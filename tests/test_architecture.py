@@ -47,9 +47,13 @@ def test_children_and_bootstrap_import_the_standard_library_alone(path: Path):
 SHELL = re.compile(r"shell\s*=\s*True|os\.system\(|os\.popen\(|[\"'](?:ba)?sh[\"'],\s*[\"']-c")
 
 
-@pytest.mark.parametrize("path", [p for p in OURS if "tests" not in p.parts], ids=lambda path: str(path.relative_to(ROOT)))
+PRODUCT = [path for path in OURS if "tests" not in path.parts]
+
+
+@pytest.mark.parametrize("path", PRODUCT, ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_python_of_ours_calls_a_shell(path: Path):
-    procfile = {ROOT / "buildpacks/procfile", ROOT / "platform/minato/build/result.py"}  # writes and reads the app's own lines
+    # what writes and reads the app's own lines, which a shell of the app's runs
+    procfile = {ROOT / "buildpacks/procfile", ROOT / "platform/minato/build/result.py"}
     assert any(path.is_relative_to(place) for place in procfile) or SHELL.findall(path.read_text()) == []
 
 
@@ -67,14 +71,22 @@ def test_no_function_is_over_80_lines():
     assert long == []
 
 
-HOSTS = re.compile("|".join(["pypi[.]org", "files[.]python" + "hosted", "proxy[.]golang", "registry[.]npm" + "js", "deb[.]debian", "static[.]crates"]))
+HOSTS = re.compile(
+    "|".join(
+        (
+            "pypi[.]org",
+            "files[.]python" + "hosted",
+            "proxy[.]golang",
+            "registry[.]npm" + "js",
+            "deb[.]debian",
+            "static[.]crates",
+        )
+    )
+)
 
 
 def test_no_tracked_file_names_a_package_registry():
-    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\n")
-    named = [
-        name
-        for name in filter(None, tracked)
-        if name != "tests/test_architecture.py" and (ROOT / name).is_file() and HOSTS.search((ROOT / name).read_bytes().decode("utf-8", "replace"))
-    ]
-    assert named == []
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    tracked = [ROOT / name for name in listed.splitlines() if name != "tests/test_architecture.py"]
+    texts = {path: path.read_bytes().decode("utf-8", "replace") for path in tracked if path.is_file()}
+    assert [str(path) for path, text in texts.items() if HOSTS.search(text)] == []

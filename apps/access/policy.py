@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from django.utils.translation import gettext as _
-from minato.errors import UserError
 
 from apps.access.viewer import Viewer
+from minato.errors import UserError
 
 ANY = frozenset({"member", "admin"})
 ADMINS = frozenset({"admin"})

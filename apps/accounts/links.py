@@ -10,8 +10,6 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from minato.errors import UserError
-from minato.values import names
 
 from apps.access import policy
 from apps.access.viewer import Viewer
@@ -19,6 +17,8 @@ from apps.accounts import teams
 from apps.accounts.models import Membership, OneTimeLink, Team, User
 from apps.accounts.viewers import viewer_of
 from apps.audit import actions as audit
+from minato.errors import UserError
+from minato.values import names
 
 LIFE = timedelta(hours=24)
 

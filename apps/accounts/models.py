@@ -8,6 +8,7 @@ from django.contrib.auth.models import AbstractUser
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
+
 from minato.values.ids import new_id
 
 if TYPE_CHECKING:

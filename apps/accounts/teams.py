@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
-from minato.errors import UserError
-from minato.values import names
 
 from apps.access import policy
 from apps.access.viewer import Viewer
 from apps.accounts.models import Membership, Team, User
 from apps.audit import actions as audit
+from minato.errors import UserError
+from minato.values import names
 
 ROLES = tuple(role for role, _label in Membership.ROLES)
 

@@ -13,13 +13,13 @@ from typing import Protocol
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from minato.errors import UserError
 
 from apps.access import policy
 from apps.access.viewer import SCOPES, Viewer
 from apps.accounts.models import Token, User
 from apps.accounts.viewers import viewer_of
 from apps.audit import actions as audit
+from minato.errors import UserError
 
 PREFIX = "mnt_pat_"
 DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"

@@ -7,9 +7,6 @@ from collections.abc import Callable, Mapping
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
-from minato.drivers.wiring import drivers
-from minato.errors import UserError
-from minato.values import names
 
 from apps.access import policy
 from apps.access.viewer import Viewer
@@ -17,6 +14,9 @@ from apps.accounts import tokens
 from apps.accounts.models import Team, User
 from apps.applications.models import App
 from apps.audit import actions as audit
+from minato.drivers.wiring import drivers
+from minato.errors import UserError
+from minato.values import names
 
 FIRST_SCOPES = ("read", "deploy")
 

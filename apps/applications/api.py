@@ -7,13 +7,13 @@ from typing import Any
 from django.db.models import QuerySet
 from django.http import Http404
 from django.utils.translation import gettext as _
-from minato.errors import UserError
 from rest_framework import serializers
 from rest_framework.request import Request
 
 from apps.access import policy
 from apps.access.rest import Endpoint
 from apps.applications.models import App, ConfigVar
+from minato.errors import UserError
 
 
 class AppEndpoint(Endpoint):

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from django.db import models
 from django.db.models import Q
-from minato.values.ids import new_id
-from minato.values.process import DEFAULT_SIZE, Formation
 
 from apps.accounts.models import Team
+from minato.values.ids import new_id
+from minato.values.process import DEFAULT_SIZE, Formation
 
 if TYPE_CHECKING:
     from apps.access.viewer import Viewer

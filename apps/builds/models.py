@@ -7,10 +7,10 @@ from datetime import timedelta
 from django.db import IntegrityError, models, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
-from minato.values.ids import new_id
 
 from apps.applications.models import App
 from apps.sources.models import Source
+from minato.values.ids import new_id
 
 
 def build_id() -> str:

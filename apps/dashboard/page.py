@@ -11,13 +11,13 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.functional import cached_property
 from django.views import View
-from minato.errors import MinatoError
 
 from apps.access import policy
 from apps.access.viewer import Viewer
 from apps.accounts.models import User
 from apps.accounts.viewers import viewer_of
 from apps.applications.models import App
+from minato.errors import MinatoError
 
 
 class Page(View):

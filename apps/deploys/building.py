@@ -10,11 +10,6 @@ from django.conf import settings
 from django.db import DatabaseError, transaction
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
-from minato import build as builder
-from minato.drivers.wiring import drivers
-from minato.errors import Cancelled, LostLease, MinatoError, PlatformError, UserError
-from minato.values.build import BuildPlan, BuildResult, Phase
-from minato.values.build import Stack as StackValue
 
 from apps.builds.models import Build
 from apps.deploys import kick
@@ -22,6 +17,11 @@ from apps.deploys.hold import after, heartbeat, worker
 from apps.deploys.models import Deploy
 from apps.deploys.voice import Voice, ship, voice
 from apps.stacks.models import Stack
+from minato import build as builder
+from minato.drivers.wiring import drivers
+from minato.errors import Cancelled, LostLease, MinatoError, PlatformError, UserError
+from minato.values.build import BuildPlan, BuildResult, Phase
+from minato.values.build import Stack as StackValue
 
 log = logging.getLogger(__name__)
 MOST_ATTEMPTS = 3

@@ -9,9 +9,6 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
-from minato.drivers.wiring import drivers
-from minato.errors import MinatoError, PlatformError
-from minato.schedule.ready import SLOTTED
 
 from apps.applications.models import App, Process
 from apps.builds.models import Build
@@ -24,6 +21,9 @@ from apps.monitoring.models import Probe
 from apps.releases.models import Release
 from apps.routes.actions import next_generation
 from apps.routes.models import Slot
+from minato.drivers.wiring import drivers
+from minato.errors import MinatoError, PlatformError
+from minato.schedule.ready import SLOTTED
 
 log = logging.getLogger(__name__)
 FREE: dict[str, Any] = {"lease_until": None, "owner": "", "finished": Now()}

@@ -16,13 +16,13 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.models.functions import Now
 from django.utils import timezone
-from minato.drivers.wiring import Drivers, drivers
-from minato.errors import Cancelled, LostLease
-from minato.values.config import Config, Times
 
 from apps.builds.models import Build
 from apps.deploys.models import Deploy
 from apps.deploys.voice import Voice, voice
+from minato.drivers.wiring import Drivers, drivers
+from minato.errors import Cancelled, LostLease
+from minato.values.config import Config, Times
 
 log = logging.getLogger(__name__)
 

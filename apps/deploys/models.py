@@ -8,12 +8,12 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Now
-from minato.values.ids import new_id
 
 from apps.applications.models import App
 from apps.builds.models import Build
 from apps.releases.models import Release
 from apps.sources.models import Source
+from minato.values.ids import new_id
 
 
 def deploy_id() -> str:

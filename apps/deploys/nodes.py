@@ -10,14 +10,14 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 from django.utils import timezone
-from minato.drivers.wiring import drivers
-from minato.values.router import Observed, RouterState, ServerSeen
 
 from apps.applications.models import App
 from apps.deploys.models import Deploy
 from apps.instances.models import Instance, Node
 from apps.monitoring.models import Probe
 from apps.routes.models import RouterGeneration, Slot
+from minato.drivers.wiring import drivers
+from minato.values.router import Observed, RouterState, ServerSeen
 
 SERVICE_LABELS = ("minato.service", "com.docker.swarm.service.name")
 ENDED = ("exited", "dead", "gone")

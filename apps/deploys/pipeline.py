@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 from django.db import DatabaseError
 from django.utils.translation import gettext as _
-from minato.errors import Cancelled, LostLease, MinatoError, PlatformError
 
 from apps.deploys.ends import cancelled, fail
 from apps.deploys.hold import Hold, claim, heartbeat, read
@@ -19,6 +18,7 @@ from apps.deploys.steps.prove import prove
 from apps.deploys.steps.release import release
 from apps.deploys.steps.start import start
 from apps.deploys.steps.switch import switch
+from minato.errors import Cancelled, LostLease, MinatoError, PlatformError
 
 log = logging.getLogger(__name__)
 

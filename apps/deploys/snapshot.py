@@ -6,10 +6,10 @@ import base64
 
 from django.conf import settings
 from django.db.models import F
-from minato.drivers.wiring import drivers
 
 from apps.applications.models import App, ConfigVar
 from apps.releases.models import Release
+from minato.drivers.wiring import drivers
 
 Snapshot = dict[str, list[object]]  # key -> [version, base64 of the sealed value]
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from django.conf import settings
-from minato.schedule import Spec, workload
-from minato.schedule.ready import SLOTTED, Seen
-from minato.values.engine import Workload
-from minato.values.process import Formation
 
 from apps.deploys.models import Deploy
 from apps.deploys.snapshot import open_config
 from apps.instances.models import Instance
 from apps.releases.models import Release
 from apps.routes.models import Slot
+from minato.schedule import Spec, workload
+from minato.schedule.ready import SLOTTED, Seen
+from minato.values.engine import Workload
+from minato.values.process import Formation
 
 
 def formation_of(deploy: Deploy) -> tuple[Formation, ...]:

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from django.conf import settings
+
 from minato.drivers.streams import Streams
 from minato.drivers.telemetry import Telemetry
 from minato.errors import MinatoError, PlatformError

@@ -13,8 +13,6 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema, inline_serializer
-from minato.drivers.wiring import drivers
-from minato.values.log import Line
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 from rest_framework.renderers import BaseRenderer, JSONRenderer
@@ -23,6 +21,8 @@ from rest_framework.response import Response
 
 from apps.applications.api import AppEndpoint
 from apps.builds.models import Build
+from minato.drivers.wiring import drivers
+from minato.values.log import Line
 
 DEFAULT = 200
 MOST = 1000

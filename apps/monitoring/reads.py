@@ -7,10 +7,10 @@ from datetime import datetime
 from django.conf import settings
 from django.db.models import Max
 from django.utils import timezone
-from minato.observe.health import RUNNING, Health, Seen, judge
 
 from apps.applications.models import App
 from apps.instances.models import Instance, Node
+from minato.observe.health import RUNNING, Health, Seen, judge
 
 
 def health(app: App) -> Health:

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import Max
-from minato.errors import PlatformError
-from minato.values.router import RouterState, SlotState
 
 from apps.applications.models import App, Process
 from apps.instances.models import Node
 from apps.routes.models import RouterGeneration, Slot
+from minato.errors import PlatformError
+from minato.values.router import RouterState, SlotState
 
 PORTS = range(
     20_000, 30_000

@@ -5,15 +5,15 @@ from __future__ import annotations
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
-from minato.drivers.wiring import drivers
-from minato.errors import UserError
-from minato.values import names
 
 from apps.access import policy
 from apps.access.viewer import Viewer
 from apps.applications.models import App, Domain
 from apps.audit import actions as audit
 from apps.routes.actions import next_generation
+from minato.drivers.wiring import drivers
+from minato.errors import UserError
+from minato.values import names
 
 
 def add_domain(*, app: App, host: str, viewer: Viewer) -> Domain:

@@ -6,11 +6,10 @@ import logging
 import signal
 import sys
 
-from minato.drivers.wiring import drivers
-from minato.values.config import Config
-
 from agent.logs import ship
 from agent.main import Agent
+from minato.drivers.wiring import drivers
+from minato.values.config import Config
 
 
 def main() -> int:

@@ -10,12 +10,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
 
+from agent.bell import Bell
 from minato.drivers.engine import Engine
 from minato.errors import PlatformError
 from minato.values.engine import Event as EngineEvent
 from minato.values.engine import Instance
-
-from agent.bell import Bell
 
 PERIOD = 1.0
 RETRY = 0.5

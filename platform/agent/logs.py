@@ -17,6 +17,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from agent.logfile import Chunk, LogFile, Place
+from agent.offsets import Offsets
+from agent.trim import trim
 from minato.drivers.engine import Engine
 from minato.drivers.streams import Streams
 from minato.drivers.telemetry import Telemetry
@@ -25,10 +28,6 @@ from minato.observe.lines import Joiner, Origin, encode, router_lines
 from minato.values.config import Config
 from minato.values.engine import Instance
 from minato.values.log import Line
-
-from agent.logfile import Chunk, LogFile, Place
-from agent.offsets import Offsets
-from agent.trim import trim
 
 Send = Callable[[list[Line]], None]
 

@@ -8,16 +8,15 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
+from agent.bell import Bell
+from agent.instances import Watch, report
+from agent.probes import Counters, seen_servers
+from agent.router import RouterKeeper, View
 from minato.drivers.nodes import Nodes
 from minato.drivers.wiring import Drivers
 from minato.errors import PlatformError
 from minato.values.config import Config
 from minato.values.router import Observed, RouterState
-
-from agent.bell import Bell
-from agent.instances import Watch, report
-from agent.probes import Counters, seen_servers
-from agent.router import RouterKeeper, View
 
 FAST = 0.15  # seconds between two looks at the router while a server is awaited
 AWAITED = 90.0  # how long a server is awaited that fast: over the boot limit

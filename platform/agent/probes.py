@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from agent.router import View, server_name
 from minato.route.stats import Stats
 from minato.values.engine import Instance
 from minato.values.router import RouterState, ServerSeen, SlotCounts
-
-from agent.router import View, server_name
 
 
 def seen_servers(stats: Stats, instances: Iterable[Instance]) -> tuple[ServerSeen, ...]:

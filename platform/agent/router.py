@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from agent.instances import Sight, service_of
 from minato.drivers.router import Router
 from minato.errors import PlatformError
 from minato.route import haproxy, plan, statefile, stats
@@ -16,8 +17,6 @@ from minato.route.statefile import Kept
 from minato.route.stats import ServerStat, Stats
 from minato.values.engine import Instance
 from minato.values.router import RouterState, SlotCounts
-
-from agent.instances import Sight, service_of
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,6 @@ from typing import Any
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
 from django.utils.translation import gettext as _
-from minato.errors import MinatoError, UserError
 from rest_framework import exceptions
 from rest_framework.response import Response
 
@@ -18,6 +17,7 @@ from apps.access.policy import Forbidden
 from apps.access.viewer import Viewer
 from apps.audit import actions as audit
 from apps.audit.context import current
+from minato.errors import MinatoError, UserError
 
 log = logging.getLogger("minato.api")
 

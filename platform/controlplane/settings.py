@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from minato.values.config import Config
-
 from controlplane.keys import secret_key
+from minato.values.config import Config
 
 MINATO = Config.from_env()
 BASE_DIR = MINATO.root

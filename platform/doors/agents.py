@@ -16,8 +16,6 @@ from collections.abc import Awaitable, Callable
 from urllib.parse import parse_qs
 
 import orjson
-from minato.errors import MinatoError, PlatformError, UserError
-from minato.values.router import Observed, RouterState
 
 from apps.deploys import nodes
 from apps.instances.models import Node
@@ -25,6 +23,8 @@ from doors import Receive, Scope, Send
 from doors.database import ask
 from doors.http import answer, declared_length, header, problem, request_id
 from doors.hub import hub
+from minato.errors import MinatoError, PlatformError, UserError
+from minato.values.router import Observed, RouterState
 
 log = logging.getLogger(__name__)
 

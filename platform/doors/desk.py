@@ -8,9 +8,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
-from minato.receive.transcript import Outcome
-from minato.values.source import RefChange, SourceBlob
-
 from apps.access import policy
 from apps.access.viewer import Viewer
 from apps.accounts import tokens
@@ -18,6 +15,8 @@ from apps.applications.models import App
 from apps.audit import actions as audit
 from apps.deploys.models import Deploy
 from doors import story
+from minato.receive.transcript import Outcome
+from minato.values.source import RefChange, SourceBlob
 
 
 @dataclass(frozen=True, kw_only=True)

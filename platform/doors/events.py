@@ -11,8 +11,6 @@ from contextlib import aclosing
 from urllib.parse import parse_qs
 
 from django.utils.translation import gettext as _
-from minato.errors import MinatoError, PlatformError, UserError
-from minato.values.log import Filter
 
 from apps.access import policy
 from apps.access.viewer import Viewer
@@ -25,6 +23,8 @@ from doors.database import ask
 from doors.http import header, problem, request_id
 from doors.hub import hub
 from doors.sse import Event, Events, stream
+from minato.errors import MinatoError, PlatformError, UserError
+from minato.values.log import Filter
 
 LOGS = re.compile(r"^/api/v1/apps/([^/]+)/logs\Z")
 DEPLOY = re.compile(r"^/api/v1/apps/([^/]+)/deploys/(\d{1,9})/events\Z")

@@ -15,12 +15,6 @@ from urllib.parse import parse_qs
 
 import orjson
 from django.conf import settings
-from minato.drivers.git import commands
-from minato.drivers.git.cli import sweep
-from minato.drivers.wiring import drivers
-from minato.errors import MinatoError, UserError
-from minato.receive.pktline import announcement
-from minato.values.config import Config
 
 from apps.access.viewer import Viewer
 from doors import Receive, Scope, Send
@@ -30,6 +24,12 @@ from doors.git_process import BODY, Exchange, Patience, whole_output
 from doors.hook import Hooks, Push
 from doors.hook_push import Pushes
 from doors.http import answer, begin, declared_length, header, text
+from minato.drivers.git import commands
+from minato.drivers.git.cli import sweep
+from minato.drivers.wiring import drivers
+from minato.errors import MinatoError, UserError
+from minato.receive.pktline import announcement
+from minato.values.config import Config
 
 log = logging.getLogger(__name__)
 

@@ -11,11 +11,10 @@ from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from doors import Receive, Send
 from minato.drivers.git import commands
 from minato.drivers.git.cli import limit
 from minato.receive.gunzip import Gunzip, TooLarge
-
-from doors import Receive, Send
 
 PIECE = 65536
 BODY = commands.PACK_LIMIT + 16 * 1024 * 1024

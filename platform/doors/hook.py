@@ -16,12 +16,11 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from apps.access.viewer import Viewer
+from doors.desk import Target
 from minato.children import hook as child
 from minato.values.config import Config
 from minato.values.source import RefChange
-
-from apps.access.viewer import Viewer
-from doors.desk import Target
 
 log = logging.getLogger(__name__)
 

@@ -9,6 +9,9 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
+from doors.database import ask
+from doors.desk import Desk, Started
+from doors.hook import Push, Say
 from minato.drivers.blobs import Blobs
 from minato.drivers.git import Git
 from minato.drivers.normaliser import normalise
@@ -17,10 +20,6 @@ from minato.receive import preflight, refs
 from minato.receive.refs import Judgement
 from minato.receive.transcript import Outcome, line, reason, rejection, spoken
 from minato.values.source import RefChange, SourceBlob
-
-from doors.database import ask
-from doors.desk import Desk, Started
-from doors.hook import Push, Say
 
 log = logging.getLogger(__name__)
 

@@ -6,9 +6,9 @@ import secrets
 from collections.abc import Iterable
 
 import orjson
-from minato.errors import MinatoError
 
 from doors import Scope, Send
+from minato.errors import MinatoError
 
 Headers = Iterable[tuple[str, str]]
 

@@ -15,6 +15,7 @@ from collections.abc import AsyncGenerator, Iterator
 from weakref import WeakKeyDictionary
 
 from django.conf import settings
+
 from minato.drivers.streams import Entry
 from minato.drivers.streams.aio import AsyncStreams, connect
 from minato.drivers.streams.wire import nudge_key, number

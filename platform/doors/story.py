@@ -11,15 +11,15 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 
 from django.conf import settings
+
+from apps.deploys.models import Deploy
+from doors.database import ask
+from doors.hub import Hub, hub
 from minato.drivers.streams.wire import number
 from minato.drivers.wiring import drivers
 from minato.errors import PlatformError
 from minato.observe.story import entry
 from minato.values.log import Line
-
-from apps.deploys.models import Deploy
-from doors.database import ask
-from doors.hub import Hub, hub
 
 LOOK = 1.0  # seconds between two looks at the row while nothing comes
 LAST = "999999999-0"  # the id of an end that the row tells: after everything

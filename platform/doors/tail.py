@@ -7,16 +7,16 @@ from contextlib import aclosing
 from datetime import UTC, datetime
 
 from django.conf import settings
+
+from doors.database import ask
+from doors.hub import Hub, hub
+from doors.sse import Event
 from minato.drivers.streams import Entry
 from minato.drivers.streams.wire import number
 from minato.drivers.wiring import drivers
 from minato.errors import PlatformError
 from minato.observe.lines import decode
 from minato.values.log import Filter, Line
-
-from doors.database import ask
-from doors.hub import Hub, hub
-from doors.sse import Event
 
 MOST_MISSED = 1000  # lines from the store, after a reader came back too late
 IDLE = 15.0

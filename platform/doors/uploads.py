@@ -15,17 +15,17 @@ from pathlib import Path
 
 import orjson
 from django.conf import settings
-from minato.drivers.normaliser import normalise
-from minato.drivers.wiring import drivers
-from minato.errors import MinatoError, PlatformError, UserError
-from minato.values.config import Config
-from minato.values.source import SourceBlob
 
 from apps.access.viewer import Viewer
 from doors import Receive, Scope, Send
 from doors.database import ask
 from doors.desk import Desk, Started, Target
 from doors.http import answer, declared_length, header, problem, request_id
+from minato.drivers.normaliser import normalise
+from minato.drivers.wiring import drivers
+from minato.errors import MinatoError, PlatformError, UserError
+from minato.values.config import Config
+from minato.values.source import SourceBlob
 
 log = logging.getLogger(__name__)
 

@@ -7,12 +7,11 @@ import os
 import sys
 from collections.abc import Callable
 
-from minato.errors import MinatoError
-from minato.values.config import Config
-
 from launch import doctor, down, foreground, programs, shell, up
 from launch.commands import run_manage
 from launch.steps import Steps
+from minato.errors import MinatoError
+from minato.values.config import Config
 
 
 def parser() -> argparse.ArgumentParser:

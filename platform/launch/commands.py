@@ -6,10 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from launch.places import environment
 from minato.errors import PlatformError
 from minato.values.config import Config
-
-from launch.places import environment
 
 
 def run_manage(config: Config, *words: str) -> str:

@@ -7,10 +7,9 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from minato.values.config import Config
-
 from launch.commands import run_manage
 from launch.steps import say
+from minato.values.config import Config
 
 SQLITE = "sqlite:///"
 

@@ -8,10 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from minato.values.config import Config
-
 from launch import group, ready, runjson, supervise
 from launch.programs import CONTROL, NODE
+from minato.values.config import Config
 
 SCARCE = 2 << 30  # bytes
 LONGEST_SOCKET = 107  # bytes, by the kernel

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import shutil
 
-from minato.drivers.engine import setup
-from minato.values.config import Config
-
 from launch import engine, group, network, runjson
 from launch.places import make_folders
 from launch.programs import CONTROL, NODE
 from launch.steps import Steps, say
 from launch.up import only_one
+from minato.drivers.engine import setup
+from minato.values.config import Config
 
 
 def stop(config: Config, steps: Steps) -> None:

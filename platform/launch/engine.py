@@ -12,11 +12,10 @@ import threading
 import time
 from pathlib import Path
 
+from launch import dockerd, neighbours, network
 from minato.drivers.engine import setup
 from minato.errors import MinatoError, PlatformError
 from minato.values.config import Config
-
-from launch import dockerd, neighbours, network
 
 RECHECK = 3.0
 STOP_PATIENCE = 45.0  # an instance may take 30 s to end

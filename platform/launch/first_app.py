@@ -11,11 +11,10 @@ import tempfile
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from minato.errors import PlatformError
-from minato.values.config import Config
-
 from launch import runjson
 from launch.steps import Steps, say
+from minato.errors import PlatformError
+from minato.values.config import Config
 
 NAME = "hello"
 SOURCE = Path(__file__).with_name("sample")

@@ -10,13 +10,12 @@ import time
 from datetime import UTC, datetime
 from types import FrameType
 
-from minato.errors import MinatoError
-from minato.values.config import Config
-
 from launch import first_app, group, ready, runjson, supervise
 from launch.programs import CONTROL, NODE
 from launch.steps import Steps, say, warn
 from launch.up import only_one, up
+from minato.errors import MinatoError
+from minato.values.config import Config
 
 LOOK = 1.0
 

@@ -14,11 +14,10 @@ import xmlrpc.client
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from minato.errors import PlatformError
-from minato.values.config import Config
-
 from launch import processes, programs, supervise
 from launch.places import environment
+from minato.errors import PlatformError
+from minato.values.config import Config
 
 ANSWER = 10.0
 STOPS = {programs.NODE: 75.0, programs.CONTROL: 9.0}

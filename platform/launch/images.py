@@ -10,6 +10,10 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
+from launch import lifecycle
+from launch.cache import kept, key_of
+from launch.progress import Say, step, to_stderr
+from launch.stack import builder, debian, layer, pack, recipe, write
 from minato.children import regproxy
 from minato.drivers.engine import Engine
 from minato.drivers.registry import Registry
@@ -18,11 +22,6 @@ from minato.errors import MinatoError
 from minato.values.build import Stack
 from minato.values.config import Config
 from minato.values.engine import Container, Limits, Mount
-
-from launch import lifecycle
-from launch.cache import kept, key_of
-from launch.progress import Say, step, to_stderr
-from launch.stack import builder, debian, layer, pack, recipe, write
 
 RUN, BUILD = "run-python", "build"
 SOCKET = "/run/registry"
@@ -59,7 +58,13 @@ def builder_layer(config: Config, wanted: recipe.Recipe, say: Say) -> pack.Layer
     programs, uv, settings = lifecycle.binaries(config, say), lifecycle.uv(), builder.machine_settings()
     buildpacks = config.root / "buildpacks"
     code = [Path(module.__file__ or "") for module in (builder, pack)]
-    inputs: list[bytes | Path] = [programs.name.encode(), buildpacks, uv, json.dumps(settings, sort_keys=True).encode(), *code]
+    inputs: list[bytes | Path] = [
+        programs.name.encode(),
+        buildpacks,
+        uv,
+        json.dumps(settings, sort_keys=True).encode(),
+        *code,
+    ]
 
     def make(folder: Path) -> None:
         with step(say, "the builder's own layer"):

@@ -9,11 +9,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from minato.errors import PlatformError
-from minato.values.config import Config
-
 from launch.cache import kept, key_of
 from launch.progress import Say, step
+from minato.errors import PlatformError
+from minato.values.config import Config
 
 MODULE = "github.com/buildpacks/lifecycle"
 COMMANDS = (f"{MODULE}/cmd/lifecycle", f"{MODULE}/cmd/launcher")

@@ -39,7 +39,7 @@ def folders(config: Config) -> dict[Path, int]:
         config.repos,
         config.blobs,
         var / "data/redis",
-        var / "data/registry",
+        config.registry_storage,
         var / "data/telemetry",
     ]
     sockets = [config.engine_socket, config.redis_socket, config.router_socket, config.hook_socket]

@@ -5,9 +5,8 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 
-from minato.values.config import Config
-
 from launch.stores import redis_file, registry_file
+from minato.values.config import Config
 
 NODE, CONTROL = "node", "control"
 

@@ -9,10 +9,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from launch import programs, supervise
 from minato.errors import PlatformError
 from minato.values.config import Config
-
-from launch import programs, supervise
 
 QUICK = 2.0
 PATIENCE = {"engine": 90.0, "telemetryd": 60.0, "web": 60.0}

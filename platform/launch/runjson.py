@@ -7,10 +7,9 @@ import os
 from pathlib import Path
 from typing import Any
 
-from minato.values.config import Config
-
 from launch import group, supervise
 from launch.programs import CONTROL, NODE
+from minato.values.config import Config
 
 
 def file_of(config: Config) -> Path:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from minato.values.config import Config
-
 from launch.places import ensure_secret
+from minato.values.config import Config
 
 REDIS = """port 0
 unixsocket {socket}
@@ -32,14 +31,15 @@ def redis_text(config: Config) -> str:
 def registry_text(config: Config, *, kind: str, secret: str) -> str:
     """Return the registry's config (YAML, of which JSON is a part) for `kind` "tcp" or "unix".
 
-    Both processes serve one storage: an upload begun at one may go on at the other, so they share the secret.
+    Both processes serve one storage: an upload begun at one may go on at the other, so they share the secret. No cache:
+    the reaper takes blobs from the folder (`drivers/registry/storage.py`), and what is gone must be gone at once.
     """
     address = config.registry if kind == "tcp" else str(config.registry_socket)
     settings = {
         "version": "0.1",
         "log": {"level": "warn", "accesslog": {"disabled": True}},
         "storage": {
-            "filesystem": {"rootdirectory": str(config.var / "data/registry")},
+            "filesystem": {"rootdirectory": str(config.registry_storage)},
             "delete": {"enabled": True},
         },
         "http": {"net": kind, "addr": address, "secret": secret},

@@ -8,10 +8,10 @@ import xmlrpc.client
 from pathlib import Path
 from typing import Any
 
-from minato.values.config import Config
 from supervisor.xmlrpc import SupervisorTransport
 
 from launch.programs import Program
+from minato.values.config import Config
 
 HEAD = """[unix_http_server]
 file = {socket}

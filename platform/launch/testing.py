@@ -9,10 +9,9 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from minato.values.config import Config
-
 from launch import runjson
 from launch.steps import Steps, warn
+from minato.values.config import Config
 
 TYPED = ("platform", "apps", "manage.py")
 UNIT = ("tests", "--ignore", "tests/journeys", "-m", "not engine and not journey")

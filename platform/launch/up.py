@@ -6,13 +6,12 @@ import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from minato.values.config import Config
-
 from launch import database, group, ready, runjson, stores, supervise
 from launch.commands import images_file, make_images, run_manage
 from launch.places import ensure_secret, make_folders, node_token
 from launch.programs import CONTROL, NODE, of_group
 from launch.steps import Steps, say
+from minato.values.config import Config
 
 TOGETHER = (("redis", "registry", "registry-socket", "engine", "telemetryd"), ("router",))
 LAST = "agent"  # its readiness, 2 s without an end, is waited for when everything else has been done

@@ -10,9 +10,9 @@ import time
 from pathlib import Path
 
 import uvicorn
+
 from minato.drivers.telemetry.key import shared_key
 from minato.values.config import Config
-
 from telemetryd.http import Interface
 from telemetryd.store import Store
 

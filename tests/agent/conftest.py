@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 
 import pytest
+
 from agent.main import Agent
 from minato.drivers.nodes.fake import FakeNodes
 from minato.drivers.router.haproxy import HaproxyRouter
 from minato.values.router import Observed, RouterState
-
 from tests.fixtures.harbour_front import Dock, Front, TinyApp, eventually, free_port
 
 

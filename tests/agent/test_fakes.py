@@ -6,12 +6,12 @@ import dataclasses
 from types import SimpleNamespace
 
 import pytest
+
 from agent.main import Agent
 from minato.drivers.engine.fake import FakeEngine
 from minato.drivers.nodes.fake import FakeNodes
 from minato.drivers.router.fake import FakeRouter
 from minato.values.engine import Limits, Workload
-
 from tests.fixtures.harbour_front import HOST, slot, state
 
 SERVICE = "lc-a_shopshopsh-p_webwebwebw-d1"

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from agent import logs
 from agent.logs import source_of
 from minato.drivers.engine.fake import FakeEngine

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+
 from minato.drivers.streams.redis import RedisStreams
 from minato.observe.lines import decode
 

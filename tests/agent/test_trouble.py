@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 
 from minato.route import statefile
-
 from tests.agent.test_switch import filled, ready
 from tests.fixtures.harbour_front import Load, eventually, slot, state
 

@@ -13,6 +13,7 @@ import time
 import zipfile
 
 import pytest
+
 from minato.drivers.blobs.files import FileBlobs
 from minato.drivers.normaliser import normalise
 from minato.errors import UserError

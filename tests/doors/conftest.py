@@ -19,6 +19,8 @@ from pathlib import Path
 
 import pytest
 import uvicorn
+
+from apps.access.viewer import Viewer
 from doors import database
 from doors.desk import Desk, Started, Target
 from doors.git import GitDoor
@@ -26,8 +28,6 @@ from doors.git_process import Patience
 from doors.mount import Doors
 from doors.uploads import UploadDoor
 from minato.receive.transcript import Outcome
-
-from apps.access.viewer import Viewer
 
 ALICE = Viewer(user_id=1, uid="u_alice", label="alice", via="git", teams={1: "admin"})
 READER = Viewer(user_id=1, uid="u_alice", label="alice", via="git", teams={1: "admin"}, scopes=frozenset({"read"}))

@@ -12,15 +12,15 @@ import orjson
 import pytest
 import uvicorn
 from django.conf import settings
+
+from apps.instances.models import Node
+from apps.routes.models import RouterGeneration
 from doors.agents import LONGEST, AgentsDoor
 from doors.mount import Doors
 from minato.drivers.nodes.http import HttpNodes
 from minato.drivers.wiring import drivers
 from minato.errors import PlatformError
 from minato.values.router import Observed, RouterState, ServerSeen, SlotCounts, SlotState
-
-from apps.instances.models import Node
-from apps.routes.models import RouterGeneration
 from tests.fixtures.harbour_front import eventually, free_port
 
 pytestmark = pytest.mark.django_db(transaction=True)

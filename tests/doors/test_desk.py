@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import pytest
-from doors import desk
-from minato.errors import UserError
-from minato.values.source import RefChange, SourceBlob
 
 from apps.access.viewer import Viewer
 from apps.accounts import tokens
 from apps.accounts.viewers import viewer_of
 from apps.audit.models import Entry
 from apps.deploys.models import Deploy
+from doors import desk
+from minato.errors import UserError
+from minato.values.source import RefChange, SourceBlob
 
 SOURCE = SourceBlob(sha256="a" * 64, size=10, entries=1)
 CHANGE = RefChange(old="0" * 40, new="1" * 40, ref="refs/heads/main")

@@ -15,17 +15,17 @@ import uvicorn
 from django.conf import settings
 from django.test import Client
 from django.utils import timezone
+
+from apps.accounts import tokens
+from apps.accounts.models import Membership, Team, Token, User
+from apps.applications.models import App
+from apps.deploys.models import Deploy
 from doors import sse
 from doors.events import EventsDoor
 from doors.mount import Doors
 from minato.drivers.wiring import drivers
 from minato.observe.lines import encode
 from minato.values.log import Line
-
-from apps.accounts import tokens
-from apps.accounts.models import Membership, Team, Token, User
-from apps.applications.models import App
-from apps.deploys.models import Deploy
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(60)]
 SSE = "text/event-stream"

@@ -6,8 +6,8 @@ import re
 import time
 
 import pytest
-from minato.receive.transcript import Outcome
 
+from minato.receive.transcript import Outcome
 from tests.doors.conftest import said
 
 FAILED = Outcome(

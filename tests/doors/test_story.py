@@ -10,15 +10,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.conf import settings
 from django.utils import timezone
-from doors import story
-from minato.drivers.wiring import drivers
-from minato.observe.story import stored
 
 from apps.accounts.models import Team
 from apps.applications.models import App
 from apps.builds.models import Build
 from apps.deploys.models import Deploy
 from apps.sources.models import Source
+from doors import story
+from minato.drivers.wiring import drivers
+from minato.observe.story import stored
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(30)]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 
 import pytest
+
 from minato.drivers.engine.swarm import SwarmEngine
 from minato.values.config import Config
 from minato.values.ids import new_id
-
 from tests.drivers import tiny
 from tests.drivers.engines import World, fake_world
 

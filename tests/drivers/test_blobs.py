@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 
 import pytest
+
 from minato.drivers.blobs.files import FileBlobs
 from minato.errors import PlatformError
 

@@ -6,9 +6,9 @@ import io
 import time
 
 import pytest
+
 from minato.errors import Cancelled, PlatformError
 from minato.values.engine import Exec
-
 from tests.drivers.engines import COUNTS, DEAF, FAILS, FLOODS, FOREVER, TALKS, eventually
 
 

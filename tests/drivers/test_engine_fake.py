@@ -7,11 +7,11 @@ import threading
 import time
 
 import pytest
+
 from minato.drivers.engine.fake import FakeEngine
 from minato.drivers.engine.scripted import Answer, Exit
 from minato.errors import PlatformError
 from minato.values.engine import Exec
-
 from tests.drivers.engines import FOREVER, World
 
 

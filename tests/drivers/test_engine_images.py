@@ -6,6 +6,7 @@ from contextlib import closing
 
 import docker
 import pytest
+
 from minato.errors import PlatformError
 
 pytestmark = pytest.mark.engine

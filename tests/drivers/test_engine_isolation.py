@@ -10,9 +10,9 @@ import threading
 import urllib.request
 
 import pytest
+
 from minato.drivers.engine.setup import builds_network
 from minato.values.engine import Limits
-
 from tests.drivers.engines import PYTHON, TLS, World, eventually
 from tests.drivers.outside import package_index
 

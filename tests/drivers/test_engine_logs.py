@@ -7,11 +7,11 @@ import threading
 import time
 
 import pytest
+
 from agent.logs import ship
 from minato.drivers.streams.fake import FakeStreams
 from minato.drivers.telemetry.fake import FakeTelemetry
 from minato.observe.lines import decode
-
 from tests.drivers.engines import PYTHON
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(180)]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from minato.errors import PlatformError
 
+from minato.errors import PlatformError
 from tests.drivers.engines import FAILS, MISSING, eventually
 
 

@@ -6,6 +6,7 @@ import time
 from datetime import UTC, datetime
 
 import pytest
+
 from minato.drivers.engine import hijack, specs, views
 from minato.drivers.engine.swarm import SwarmEngine
 from minato.errors import PlatformError

@@ -8,6 +8,7 @@ import tarfile
 import threading
 
 import pytest
+
 from minato.drivers.git import commands
 from minato.drivers.git.cli import GitCli, sweep
 from minato.drivers.git.commands import ZERO

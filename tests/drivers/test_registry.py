@@ -7,6 +7,7 @@ import hashlib
 import os
 
 import pytest
+
 from minato.drivers.registry.fake import FakeRegistry
 from minato.drivers.registry.names import parse
 from minato.drivers.registry.oci import OciRegistry

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+
 from minato.drivers.router import Router
 from minato.drivers.router.fake import FakeRouter
 from minato.drivers.router.haproxy import HaproxyRouter
 from minato.errors import PlatformError
 from minato.route import plan, stats
 from minato.values.config import Config
-
 from tests.fixtures.harbour_front import Front
 
 

@@ -4,6 +4,7 @@ import multiprocessing
 import stat
 
 import pytest
+
 from minato.drivers.seal.aesgcm import AesGcmSeal
 from minato.errors import PlatformError
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from minato.drivers.streams import Streams
 from minato.drivers.streams.fake import FakeStreams
 from minato.drivers.streams.redis import RedisStreams

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+
 from minato.drivers.telemetry import Telemetry
 from minato.drivers.telemetry.clickhouse import ClickHouseTelemetry
 from minato.drivers.telemetry.fake import FakeTelemetry

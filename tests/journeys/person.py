@@ -15,7 +15,7 @@ from pathlib import Path
 
 import httpx
 
-PLAIN_APP = '''
+PLAIN_APP = """
 import os
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -31,7 +31,7 @@ class Handler(BaseHTTPRequestHandler):
 
 print("app says hello", flush=True)
 ThreadingHTTPServer(("0.0.0.0", int(os.environ["PORT"])), Handler).serve_forever()
-'''
+"""
 
 
 OVER = ("live", "draining", "retired", "done", "failed", "cancelled")
@@ -132,7 +132,9 @@ class Person:
 
     # -- git --------------------------------------------------------------------------------------------------
     def git(self, *argv: str, where: Path, check: bool = True, **more) -> subprocess.CompletedProcess:
-        return subprocess.run(["git", *argv], cwd=where, env=self.env, capture_output=True, text=True, check=check, **more)
+        return subprocess.run(
+            ["git", *argv], cwd=where, env=self.env, capture_output=True, text=True, check=check, **more
+        )
 
     @property
     def env(self) -> dict[str, str]:
@@ -169,9 +171,8 @@ class Person:
 
     def push_process(self, where: Path, *refs: str) -> subprocess.Popen:
         argv = ["git", "push", "--progress", "platform", *(refs or ("main",))]
-        return subprocess.Popen(
-            argv, cwd=where, env=self.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
-        )
+        out = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+        return subprocess.Popen(argv, cwd=where, env=self.env, start_new_session=True, **out)
 
     def push(self, where: Path, *refs: str) -> Push:
         start = time.monotonic()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import subprocess
 import tarfile
@@ -13,6 +14,29 @@ import pytest
 from person import Person, Platform, eventually, plain_app, visiting
 
 pytestmark = pytest.mark.journey
+
+
+ANSWERING = """
+import os
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(str({expression}).encode())
+
+    def do_POST(self):
+        os._exit(9)
+
+print("last words", flush=True)
+HTTPServer(("0.0.0.0", int(os.environ["PORT"])), Handler).serve_forever()
+"""
+
+
+def answering(expression: str) -> str:
+    """Return a program that answers a GET with an expression's value and dies of a POST."""
+    return ANSWERING.replace("{expression}", expression)
 
 
 def tar_gz(files: dict[str, str]) -> bytes:
@@ -34,7 +58,7 @@ def test_an_uploaded_archive_is_deployed(person: Person, platform: Platform):
 
 
 def test_config_becomes_a_release_and_reaches_the_process(person: Person, platform: Platform):
-    body = "import os; from http.server import *\nclass H(BaseHTTPRequestHandler):\n    def do_GET(self):\n        self.send_response(200); self.end_headers(); self.wfile.write(os.environ.get('GREETING', 'none').encode())\nHTTPServer(('0.0.0.0', int(os.environ['PORT'])), H).serve_forever()\n"
+    body = answering("os.environ.get('GREETING', 'none')")
     app, _where = person.deployed(plain_app(**{"app.py": body}))
     assert platform.visit(app).text == "none"
     row = person.settle(person.api.patch(f"/apps/{app}/config", json={"GREETING": "{{.Service.Name}} $HOME"}))
@@ -43,7 +67,7 @@ def test_config_becomes_a_release_and_reaches_the_process(person: Person, platfo
     listed = person.api.get(f"/apps/{app}/config").text
     assert "GREETING" in listed
     assert "Service.Name" not in listed
-    assert [one["number"] for one in person.releases(app)][0] == 2
+    assert person.releases(app)[0]["number"] == 2
 
 
 def test_a_rollback_brings_back_the_old_code_as_a_new_release(person: Person, platform: Platform):
@@ -111,7 +135,7 @@ def test_logs_are_stored_and_followed(person: Person, platform: Platform):
 
 
 def test_deleting_an_app_leaves_nothing(person: Person, platform: Platform):
-    app, where = person.deployed(plain_app("one"))
+    app, _where = person.deployed(plain_app("one"))
     uid = person.app(app)["id"]
     wrong = person.api.request("DELETE", f"/apps/{app}", json={"confirm": "another"})
     assert wrong.status_code in (400, 422)
@@ -141,15 +165,13 @@ def test_deleting_an_app_leaves_nothing(person: Person, platform: Platform):
 
 
 def test_a_crashed_app_says_so_and_starts_again_by_a_restart(person: Person, platform: Platform):
-    body = "import os, sys; from http.server import *\nclass H(BaseHTTPRequestHandler):\n    def do_GET(self):\n        self.send_response(200); self.end_headers(); self.wfile.write(b'up')\n    def do_POST(self):\n        os._exit(9)\nprint('last words', flush=True)\nHTTPServer(('0.0.0.0', int(os.environ['PORT'])), H).serve_forever()\n"
+    body = answering("'up'")
     app, _where = person.deployed(plain_app(**{"app.py": body}))
 
     def crashed():
         """the status crashed"""
-        try:
+        with contextlib.suppress(httpx.HTTPError):
             httpx.post(f"http://{platform.router}/", headers={"Host": platform.host(app)}, timeout=2)
-        except httpx.HTTPError:
-            pass
         return person.app(app)["status"] == "crashed"
 
     eventually(crashed, within=60)

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.journey
 
 FLASK = {
     "requirements.txt": "flask\n",
-    "app.py": "from flask import Flask\n\napp = Flask(__name__)\n\n\n@app.get('/')\ndef index():\n    return 'flask one'\n",
+    "app.py": "from flask import Flask\n\napp = Flask(__name__)\napp.get('/')(lambda: 'flask one')\n",
 }
 
 
@@ -154,7 +154,8 @@ def test_another_branch_is_stored_and_not_deployed(person: Person, platform: Pla
 def test_of_two_pushes_at_once_the_second_waits_and_a_stale_one_is_refused(person: Person, platform: Platform):
     app, where = person.deployed(plain_app("one"))
     other = person.folder / "other"
-    person.git("clone", "-q", person.git("remote", "get-url", "platform", where=where).stdout.strip(), str(other), where=person.folder)
+    remote = person.git("remote", "get-url", "platform", where=where).stdout.strip()
+    person.git("clone", "-q", remote, str(other), where=person.folder)
     person.git("remote", "rename", "origin", "platform", where=other)
     person.commit(where, plain_app("two", Procfile="web: python app.py\nrelease: sleep 4\n"))
     person.commit(other, plain_app("three"))

@@ -14,11 +14,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import docker
+
 from launch import dockerd, network
 from minato.drivers.engine.swarm import SwarmEngine
 from minato.values.config import Config
 from minato.values.ids import new_id
-
 from tests.drivers import tiny
 from tests.drivers.engines import World
 

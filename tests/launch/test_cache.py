@@ -9,6 +9,7 @@ import threading
 import time
 
 import pytest
+
 from launch import mounts
 from launch.cache import kept, key_of
 

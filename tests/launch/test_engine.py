@@ -9,12 +9,12 @@ import urllib.request
 
 import docker
 import pytest
+
 from launch import network
 from launch.engine import RESOLVERS
 from minato.drivers.engine.setup import builds_network
 from minato.drivers.engine.swarm import SwarmEngine
 from minato.values.engine import Exec
-
 from tests.drivers.engines import PYTHON, TLS, eventually
 from tests.drivers.outside import package_index
 from tests.launch.engines import OurEngine, PlainEngine, rules_of, until

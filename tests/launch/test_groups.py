@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
 from launch import group, processes, ready, runjson, stores, supervise
 from launch.foreground import changes
 from launch.group import Group

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from launch import neighbours, network
 
 APPS = network.Bridge(name="mnt-x", gateway="10.1.0.1", subnet="10.1.0.0/20")

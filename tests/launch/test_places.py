@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
 from launch.places import environment, folders, make_folders
 from minato.values.config import Config, Times
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import httpx
 import pytest
+
 from launch import router
 from minato.route import statefile
 from minato.route.plan import Server
 from minato.route.statefile import Kept
-
 from tests.fixtures.harbour_front import HOST, Front, TinyApp, eventually, free_port, slot, state
 
 

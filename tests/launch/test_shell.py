@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from launch import leftovers, shell
 from launch.inside import Link
 

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from launch import images, lifecycle
 from launch.stack import builder, debian, layer, pack, recipe, write
 from minato.drivers.registry.fake import FakeRegistry

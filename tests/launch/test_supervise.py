@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
 from launch import programs, stores, supervise
 from launch.programs import Program
 from launch.rescue import Fatal

@@ -13,6 +13,7 @@ import clickhouse_connect
 import httpx
 import pytest
 import uvicorn
+
 from minato.drivers.telemetry.key import shared_key
 from telemetryd.__main__ import watch
 from telemetryd.request import statement

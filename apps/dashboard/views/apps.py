@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
-from minato.errors import MinatoError
 
 from apps.accounts.models import Team
 from apps.applications import actions as applications
 from apps.dashboard import reads
 from apps.dashboard.page import AppPage, Page, back
 from apps.deploys.models import Deploy
+from minato.errors import MinatoError
 
 
 class AppList(Page):

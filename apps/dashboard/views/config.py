@@ -7,12 +7,12 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
-from minato.errors import MinatoError, UserError
 
 from apps.applications import actions as applications
 from apps.dashboard.page import AppPage, attempt, back
 from apps.dashboard.reads import app_context
 from apps.deploys import actions
+from minato.errors import MinatoError, UserError
 
 
 class AppConfig(AppPage):

@@ -8,10 +8,6 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import F
 from django.utils.translation import gettext as _
-from minato.drivers.wiring import drivers
-from minato.errors import UserError
-from minato.release import adjust, check_key, check_value, describe_config, short_commit
-from minato.release.formation import Change
 
 from apps.access.policy import require
 from apps.access.viewer import Viewer
@@ -19,6 +15,10 @@ from apps.applications.models import App, ConfigVar
 from apps.deploys.actions.queue import new_build, note, queue
 from apps.deploys.models import Deploy
 from apps.releases.models import Release
+from minato.drivers.wiring import drivers
+from minato.errors import UserError
+from minato.release import adjust, check_key, check_value, describe_config, short_commit
+from minato.release.formation import Change
 
 
 @transaction.atomic

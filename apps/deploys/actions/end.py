@@ -6,8 +6,6 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
-from minato.drivers.wiring import drivers
-from minato.errors import UserError
 
 from apps.access.policy import require
 from apps.access.viewer import Viewer
@@ -18,6 +16,8 @@ from apps.deploys.actions.queue import note
 from apps.deploys.models import Deploy
 from apps.deploys.voice import voice
 from apps.routes.actions import next_generation
+from minato.drivers.wiring import drivers
+from minato.errors import UserError
 
 
 @transaction.atomic

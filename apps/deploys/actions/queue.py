@@ -7,7 +7,6 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext as _
-from minato.drivers.wiring import drivers
 
 from apps.access.viewer import Viewer
 from apps.applications.models import App
@@ -19,6 +18,7 @@ from apps.deploys.models import Deploy
 from apps.deploys.numbers import create_numbered
 from apps.deploys.voice import voice
 from apps.sources.models import Source
+from minato.drivers.wiring import drivers
 
 
 def queue(

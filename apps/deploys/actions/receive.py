@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from django.db import transaction
-from minato.release import short_commit
-from minato.values.source import RefChange, SourceBlob
 
 from apps.access.policy import require
 from apps.access.viewer import Viewer
@@ -12,6 +10,8 @@ from apps.applications.models import App
 from apps.deploys.actions.queue import new_build, queue
 from apps.deploys.models import Deploy
 from apps.sources.models import Source
+from minato.release import short_commit
+from minato.values.source import RefChange, SourceBlob
 
 
 @transaction.atomic

@@ -8,7 +8,6 @@ from django.db.models import QuerySet
 from django.urls import path
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema, extend_schema_field
-from minato.errors import UserError
 from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -21,6 +20,7 @@ from apps.applications.api import AppEndpoint
 from apps.applications.models import App
 from apps.deploys import actions, reads
 from apps.routes.hosts import set_maintenance
+from minato.errors import UserError
 
 STATUSES = ("created", "deploying", "starting", "running", "degraded", "crashed", "stopped", "unknown")
 

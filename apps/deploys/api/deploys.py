@@ -10,8 +10,6 @@ from django.db import IntegrityError, transaction
 from django.urls import path
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from minato.drivers.wiring import drivers
-from minato.errors import UserError
 from rest_framework import serializers, status
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
@@ -22,6 +20,8 @@ from apps.applications.api import AppEndpoint
 from apps.deploys import actions
 from apps.deploys.models import Deploy
 from apps.releases.models import Release
+from minato.drivers.wiring import drivers
+from minato.errors import UserError
 
 LONGEST_WAIT = 60.0  # seconds
 KEY = OpenApiParameter("Idempotency-Key", str, OpenApiParameter.HEADER, description="The same key is the same deploy.")

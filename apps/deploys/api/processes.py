@@ -7,7 +7,6 @@ from typing import Any
 from django.urls import path
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
-from minato.release.formation import Change, parse_scale
 from rest_framework import serializers, status
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
@@ -17,6 +16,7 @@ from apps.applications.api import AppEndpoint, require_match
 from apps.applications.models import Process
 from apps.deploys import actions
 from apps.deploys.api.deploys import DeployShape, fresh, location
+from minato.release.formation import Change, parse_scale
 
 
 class ProcessShape(serializers.ModelSerializer[Process]):

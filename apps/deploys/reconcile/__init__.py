@@ -5,9 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from minato.errors import PlatformError
-
 from apps.deploys.reconcile import cleaning, crashes, deadlines, draining, kicks, leases, reaping, refs, services
+from minato.errors import PlatformError
 
 log = logging.getLogger(__name__)
 

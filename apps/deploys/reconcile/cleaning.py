@@ -6,14 +6,14 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.utils import timezone
-from minato.drivers.wiring import drivers
-from minato.schedule.ready import ENDED
 
 from apps.builds.models import Build
 from apps.deploys import voice
 from apps.deploys.models import Deploy
 from apps.instances.models import Instance
 from apps.routes.actions import prune
+from minato.drivers.wiring import drivers
+from minato.schedule.ready import ENDED
 
 KEYS = timedelta(hours=24)
 EXITS = timedelta(minutes=10)

@@ -10,10 +10,6 @@ from django.db import transaction
 from django.db.models import Max
 from django.db.models.functions import Now
 from django.utils import timezone
-from minato.drivers.wiring import drivers
-from minato.errors import PlatformError
-from minato.schedule.ready import CRASH_WINDOW, ENDED, SLOTTED, Seen, crashed
-from minato.values.ids import service_name
 
 from apps.applications.models import Process
 from apps.deploys.ends import nudge
@@ -21,6 +17,10 @@ from apps.deploys.models import Deploy
 from apps.deploys.spec import seen
 from apps.instances.models import Instance, Node
 from apps.routes.actions import next_generation
+from minato.drivers.wiring import drivers
+from minato.errors import PlatformError
+from minato.schedule.ready import CRASH_WINDOW, ENDED, SLOTTED, Seen, crashed
+from minato.values.ids import service_name
 
 log = logging.getLogger(__name__)
 TAIL = 20

@@ -9,8 +9,6 @@ from django.conf import settings
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
-from minato.drivers.wiring import drivers
-from minato.errors import Cancelled, LostLease, MinatoError, PlatformError
 
 from apps.builds.models import Build
 from apps.deploys.building import too_long
@@ -20,6 +18,8 @@ from apps.deploys.models import Deploy
 from apps.deploys.reconcile.leases import end
 from apps.deploys.steps.cancel import INCIDENT, cancel
 from apps.deploys.steps.start import not_ready
+from minato.drivers.wiring import drivers
+from minato.errors import Cancelled, LostLease, MinatoError, PlatformError
 
 log = logging.getLogger(__name__)
 GRACE = timedelta(seconds=1)  # for a holder that is just about to act: it knows the reason better

@@ -9,8 +9,6 @@ from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
-from minato.drivers.wiring import drivers
-from minato.errors import Cancelled, MinatoError, PlatformError
 
 from apps.builds.models import Build
 from apps.deploys import kick
@@ -18,6 +16,8 @@ from apps.deploys.building import MOST_ATTEMPTS
 from apps.deploys.hold import after
 from apps.deploys.models import Deploy
 from apps.deploys.voice import voice
+from minato.drivers.wiring import drivers
+from minato.errors import Cancelled, MinatoError, PlatformError
 
 log = logging.getLogger(__name__)
 

@@ -7,8 +7,6 @@ from collections.abc import Callable
 
 from django.conf import settings
 from django.db import transaction
-from minato.drivers.wiring import drivers
-from minato.errors import PlatformError
 
 from apps.accounts.models import Token
 from apps.applications.models import App
@@ -20,6 +18,8 @@ from apps.releases.models import Release
 from apps.routes.actions import next_generation
 from apps.routes.models import Slot
 from apps.sources.models import Source
+from minato.drivers.wiring import drivers
+from minato.errors import PlatformError
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ def left(app: App) -> list[str]:
         "containers": lambda: outside.engine.instances(labels),
         "volumes": lambda: outside.engine.volumes(labels),
         "images": lambda: outside.engine.images(repository),
-        "manifests": lambda: outside.registry.tags(repository),
+        "registry": lambda: outside.registry.remains(repository),
         "repository": lambda: (settings.MINATO.repos / f"{app.uid}.git").exists(),
         "blobs": lambda: [sha for sha in _own_blobs(app) if outside.blobs.exists(sha)],
         "lines": lambda: [one for one in ("", *_uids(app)) if outside.telemetry.lines(app.uid, limit=1, build=one)],

@@ -7,10 +7,10 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.utils import timezone
-from minato.drivers.wiring import drivers
-from minato.values.source import RefChange
 
 from apps.deploys.models import Deploy
+from minato.drivers.wiring import drivers
+from minato.values.source import RefChange
 
 log = logging.getLogger(__name__)
 PATIENCE = timedelta(seconds=5)  # the hook's own turn

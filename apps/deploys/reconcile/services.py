@@ -9,15 +9,15 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.utils import timezone
-from minato.drivers.wiring import drivers
-from minato.schedule.plan import Key, Start, orphans, plan, stray_containers
-from minato.values.engine import Service, Workload
-from minato.values.ids import service_name
 
 from apps.applications.models import Process
 from apps.builds.models import Build
 from apps.deploys.models import Deploy
 from apps.deploys.spec import formation_of, workloads
+from minato.drivers.wiring import drivers
+from minato.schedule.plan import Key, Start, orphans, plan, stray_containers
+from minato.values.engine import Service, Workload
+from minato.values.ids import service_name
 
 log = logging.getLogger(__name__)
 RECENTLY = 600.0  # seconds after its end in which a build's volumes are looked for

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
-from minato.errors import Cancelled, UserError
-from minato.release import short_commit
 
 from apps.builds.models import Build
 from apps.deploys import kick
 from apps.deploys.hold import Hold, after
 from apps.deploys.models import Deploy
+from minato.errors import Cancelled, UserError
+from minato.release import short_commit
 
 
 def begin(hold: Hold) -> bool:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from django.utils.translation import gettext as _
-from minato.errors import Cancelled, MinatoError, PlatformError, UserError
 
 from apps.builds.models import Build
 from apps.deploys.hold import Hold
+from minato.errors import Cancelled, MinatoError, PlatformError, UserError
 
 
 def build(hold: Hold) -> bool:

@@ -6,11 +6,11 @@ import logging
 
 from django.db import transaction
 from django.utils.translation import gettext as _
-from minato.errors import PlatformError
 
 from apps.builds.models import Build
 from apps.deploys.ends import anything_left, cancelled, give_back, nudge, remove_all
 from apps.deploys.hold import Hold
+from minato.errors import PlatformError
 
 log = logging.getLogger(__name__)
 INCIDENT = "cancel:platform:still-there"

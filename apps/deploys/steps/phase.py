@@ -6,15 +6,15 @@ import threading
 from collections.abc import Callable, Iterable
 
 from django.utils.translation import gettext as _
+
+from apps.deploys.hold import Hold, after
+from apps.deploys.spec import labels_of, release_of, spec_of
 from minato.errors import PlatformError, UserError
 from minato.schedule import environment, labels
 from minato.schedule.workload import USER
 from minato.values.engine import Container, Instance
 from minato.values.ids import service_name
 from minato.values.process import DEFAULT_SIZE, SIZES
-
-from apps.deploys.hold import Hold, after
-from apps.deploys.spec import labels_of, release_of, spec_of
 
 PHASE = "release"
 TURN = 0.3  # seconds between two looks at the row

@@ -6,8 +6,6 @@ from datetime import datetime
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from minato.drivers.names import resolves
-from minato.errors import PlatformError
 
 from apps.deploys.ends import live
 from apps.deploys.hold import Hold
@@ -15,6 +13,8 @@ from apps.deploys.models import Deploy
 from apps.deploys.spec import has_web
 from apps.deploys.steps.switch import Counts, counts
 from apps.monitoring.models import Probe
+from minato.drivers.names import resolves
+from minato.errors import PlatformError
 
 
 def prove(hold: Hold) -> bool:

@@ -6,9 +6,6 @@ from collections.abc import Iterable
 
 from django.db import transaction
 from django.utils.translation import gettext as _
-from minato.errors import PlatformError, UserError
-from minato.release import adjust, grows_in_place, next_formation, short_commit, shown
-from minato.values.process import Formation
 
 from apps.applications.models import App, Process
 from apps.builds.models import Build
@@ -19,6 +16,9 @@ from apps.deploys.snapshot import config_of
 from apps.deploys.spec import formation_of, stored
 from apps.deploys.steps.phase import run_phase
 from apps.releases.models import Release
+from minato.errors import PlatformError, UserError
+from minato.release import adjust, grows_in_place, next_formation, short_commit, shown
+from minato.values.process import Formation
 
 KEEPS_RELEASE = ("scale", "restart")  # they run the release that is live
 

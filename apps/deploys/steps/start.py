@@ -9,9 +9,6 @@ from datetime import timedelta
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from minato.errors import MinatoError, PlatformError, UserError
-from minato.schedule.ready import ENGINE_GRACE, SLOTTED, Seen, Verdict, judge, why_not
-from minato.values.engine import Task
 
 from apps.deploys.ends import grown, nudge
 from apps.deploys.hold import Hold
@@ -21,6 +18,9 @@ from apps.instances.models import Node
 from apps.monitoring.models import Probe
 from apps.routes.actions import next_generation, take_slot
 from apps.routes.models import Slot
+from minato.errors import MinatoError, PlatformError, UserError
+from minato.schedule.ready import ENGINE_GRACE, SLOTTED, Seen, Verdict, judge, why_not
+from minato.values.engine import Task
 
 ASK_ENGINE = 0.5  # seconds between two looks at Swarm's tasks
 TAIL = 20  # lines of a crashed process

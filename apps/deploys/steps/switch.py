@@ -8,7 +8,6 @@ from django.db import transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from minato.errors import PlatformError
 
 from apps.deploys.ends import nudge
 from apps.deploys.hold import Hold
@@ -17,6 +16,7 @@ from apps.instances.models import Node
 from apps.monitoring.models import Probe
 from apps.routes.actions import next_generation
 from apps.routes.models import Slot
+from minato.errors import PlatformError
 
 Counts = dict[str, list[int]]  # deploy number -> [requests, failed]
 

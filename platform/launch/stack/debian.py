@@ -11,12 +11,11 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from minato.errors import PlatformError
-
 from launch import mounts
 from launch.progress import Say, step
 from launch.stack import layer
 from launch.stack.recipe import Recipe
+from minato.errors import PlatformError
 
 DEVICES = {"null": (1, 3), "zero": (1, 5), "full": (1, 7), "random": (1, 8), "urandom": (1, 9)}
 INSTALL = [

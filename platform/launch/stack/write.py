@@ -7,10 +7,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from minato.drivers.registry import Registry
-
 from launch.stack.pack import Layer
 from launch.stack.recipe import Account, Recipe
+from minato.drivers.registry import Registry
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 BUILDER_LABELS = {"io.buildpacks.lifecycle.platform-api": "0.15"}

@@ -44,8 +44,9 @@ class Drivers:
 
             return FakeRegistry()
         from minato.drivers.registry.oci import OciRegistry
+        from minato.drivers.registry.storage import RegistryStorage
 
-        return OciRegistry(self.config.registry)
+        return OciRegistry(self.config.registry, RegistryStorage(self.config.registry_storage))
 
     @functools.cached_property
     def router(self) -> Router:

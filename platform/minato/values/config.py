@@ -96,6 +96,11 @@ class Config:
         return self.var / "data" / "blobs"
 
     @property
+    def registry_storage(self) -> Path:
+        """Where the two registry processes keep repositories and blobs, for both the same."""
+        return self.var / "data" / "registry"
+
+    @property
     def engine_socket(self) -> Path:
         return self.run / "engine" / "docker.sock"
 

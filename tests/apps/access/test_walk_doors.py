@@ -10,10 +10,10 @@ import re
 from typing import Any
 
 import pytest
-from doors.mount import DOORS, Doors
 
 from apps.access.viewer import SCOPES
 from apps.accounts import tokens
+from doors.mount import DOORS, Doors
 
 pytestmark = pytest.mark.django_db(transaction=True)
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")

@@ -7,11 +7,11 @@ from datetime import timedelta
 import pytest
 from django.core.management import call_command
 from django.utils import timezone
-from minato.errors import UserError
 
 from apps.accounts import links, operators, teams, tokens
 from apps.accounts.models import OneTimeLink, Token, User
 from apps.accounts.viewers import viewer_of
+from minato.errors import UserError
 
 pytestmark = pytest.mark.django_db
 PASSWORD = "a long enough pass phrase"

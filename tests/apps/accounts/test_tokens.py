@@ -6,12 +6,12 @@ from datetime import timedelta
 
 import pytest
 from django.utils import timezone
-from minato.errors import UserError
 
 from apps.accounts import tokens
 from apps.accounts.models import Token
 from apps.accounts.viewers import viewer_of
 from apps.audit.models import Entry
+from minato.errors import UserError
 
 pytestmark = pytest.mark.django_db
 

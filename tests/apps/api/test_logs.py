@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.conf import settings
 from django.test import Client
-from minato.drivers.wiring import drivers
-from minato.values.log import Line
 
 from apps.accounts import tokens
+from minato.drivers.wiring import drivers
+from minato.values.log import Line
 
 pytestmark = pytest.mark.django_db
 START = datetime(2026, 11, 24, 8, tzinfo=UTC)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from minato.drivers.wiring import drivers
-from minato.errors import PlatformError, UserError
 
 from apps.accounts.viewers import viewer_of
 from apps.applications import actions
 from apps.applications.models import App
+from minato.drivers.wiring import drivers
+from minato.errors import PlatformError, UserError
 
 pytestmark = pytest.mark.django_db
 

@@ -10,7 +10,6 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from minato.values.source import RefChange, SourceBlob
 
 import apps
 from apps.access.viewer import Viewer
@@ -24,6 +23,7 @@ from apps.audit.models import Entry
 from apps.deploys import actions as deploys
 from apps.deploys.models import Deploy
 from apps.routes import hosts
+from minato.values.source import RefChange, SourceBlob
 
 pytestmark = pytest.mark.django_db
 BLOB = SourceBlob(sha256="1" * 64, size=1, entries=1)

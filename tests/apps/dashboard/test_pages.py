@@ -6,11 +6,11 @@ import re
 
 import pytest
 from django.test import Client
-from minato.values.source import RefChange, SourceBlob
 
 from apps.accounts.models import Team, Token
 from apps.applications.models import App
 from apps.deploys import actions
+from minato.values.source import RefChange, SourceBlob
 
 pytestmark = pytest.mark.django_db
 

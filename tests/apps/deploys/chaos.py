@@ -41,11 +41,10 @@ def fill() -> None:
 
 
 def work(seed: int) -> None:
-    from minato.errors import LostLease
-
     from apps.deploys.hold import Hold, read
     from apps.deploys.models import Deploy
     from apps.deploys.reconcile import leases
+    from minato.errors import LostLease
 
     dice = random.Random(seed)
     while Deploy.objects.unfinished().exists():

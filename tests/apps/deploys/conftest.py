@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 from django.utils import timezone
+
 from minato.drivers.streams.fake import FakeStreams
 from minato.drivers.wiring import drivers
 from minato.errors import UserError

@@ -1,12 +1,12 @@
 """Cancel, in each state: what was started is gone before it is called cancelled."""
 
 import pytest
-from minato.errors import Cancelled, UserError
 
 from apps.builds.models import Build
 from apps.deploys import actions
 from apps.deploys.models import Deploy
 from apps.routes.models import Slot
+from minato.errors import Cancelled, UserError
 
 pytestmark = pytest.mark.django_db
 

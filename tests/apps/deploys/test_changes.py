@@ -1,8 +1,6 @@
 """What changes without new source: config, scale, restart, rollback, redeploy."""
 
 import pytest
-from minato.drivers.engine.scripted import Exit
-from minato.errors import UserError
 
 from apps.applications.models import ConfigVar
 from apps.audit.models import Entry
@@ -12,6 +10,8 @@ from apps.deploys.models import Deploy
 from apps.deploys.snapshot import open_config
 from apps.releases.models import Release
 from apps.routes.models import Slot
+from minato.drivers.engine.scripted import Exit
+from minato.errors import UserError
 
 pytestmark = pytest.mark.django_db
 

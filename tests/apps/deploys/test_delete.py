@@ -1,7 +1,6 @@
 """Delete: the name is free at once, and nothing is left."""
 
 import pytest
-from minato.errors import UserError
 
 from apps.accounts.models import Token
 from apps.applications.actions import create_app
@@ -16,6 +15,7 @@ from apps.monitoring.models import Probe
 from apps.releases.models import Release
 from apps.routes.models import Slot
 from apps.sources.models import Source
+from minato.errors import UserError
 
 pytestmark = pytest.mark.django_db
 
@@ -36,7 +36,7 @@ def full(world, shop):
     world.outside.registry.push(image, layers=[], config={})
     world.streams.add(f"log:{shop.uid}", [("*", {"l": "{}"})])
     assert set(left(shop)) == {
-        "services", "containers", "volumes", "images", "manifests", "repository", "blobs", "lines", "streams",
+        "services", "containers", "volumes", "images", "registry", "repository", "blobs", "lines", "streams",
     }  # fmt: skip
     return shop
 
@@ -54,7 +54,7 @@ def test_nothing_is_left_of_a_deleted_app(world, full):
     assert world.engine.services({}) == [] and world.engine.volumes({}) == []
     assert not [one for one in world.engine.instances({}) if one.labels.get("minato.app") == uid]
     assert not (world.config.repos / f"{uid}.git").exists()
-    assert world.outside.registry.manifests == {}
+    assert world.outside.registry.manifests == world.outside.registry.blobs == {}
     assert world.outside.telemetry.lines(uid) == []
     kept = [name for name in world.streams.streams if not name.startswith("nudge:")]  # those expire by themselves
     assert kept == []

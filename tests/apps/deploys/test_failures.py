@@ -2,13 +2,13 @@
 
 import pytest
 from django.utils import timezone
-from minato.drivers.engine.scripted import Exit
-from minato.errors import PlatformError
 
 from apps.deploys import actions
 from apps.deploys.models import Deploy
 from apps.releases.models import Release
 from apps.routes.models import Slot
+from minato.drivers.engine.scripted import Exit
+from minato.errors import PlatformError
 
 pytestmark = pytest.mark.django_db
 

@@ -3,12 +3,12 @@
 import re
 
 import pytest
-from minato.errors import UserError
 
 from apps.builds.models import Build
 from apps.deploys.models import Deploy
 from apps.releases.models import Release
 from apps.routes.models import Slot
+from minato.errors import UserError
 
 pytestmark = pytest.mark.django_db
 
@@ -188,9 +188,8 @@ def test_an_app_without_web_runs_its_worker_and_its_host_is_closed(world, shop):
 
 
 def test_an_upload_is_deployed_and_the_same_key_is_the_same_deploy(world, shop):
-    from minato.values.source import SourceBlob
-
     from apps.deploys import actions
+    from minato.values.source import SourceBlob
 
     blob = SourceBlob(sha256="ab" * 32, size=10, entries=1)
     first = actions.upload(app=shop, source=blob, viewer=world.viewer, idempotency_key="k1")

@@ -4,8 +4,6 @@ from datetime import timedelta
 
 import pytest
 from django.utils import timezone
-from minato.drivers.engine.scripted import Exit
-from minato.values.engine import Limits, Workload
 
 from apps.builds.models import Build
 from apps.deploys import actions, kick
@@ -14,6 +12,8 @@ from apps.instances.models import Instance, Node
 from apps.monitoring.models import Probe
 from apps.releases.models import Release
 from apps.routes.models import RouterGeneration, Slot
+from minato.drivers.engine.scripted import Exit
+from minato.values.engine import Limits, Workload
 
 pytestmark = pytest.mark.django_db
 

@@ -1,13 +1,13 @@
 """Lines reach the stream as they happen, survive a lost Redis and a lost store, and fail nothing."""
 
 import pytest
+
+from apps.deploys import voice as module
+from apps.deploys.voice import Voice, ship, spool
 from minato.drivers.streams.fake import FakeStreams
 from minato.drivers.telemetry.fake import FakeTelemetry
 from minato.errors import UserError
 from minato.values.build import Phase
-
-from apps.deploys import voice as module
-from apps.deploys.voice import Voice, ship, spool
 
 
 @pytest.fixture

@@ -5,8 +5,6 @@ from datetime import timedelta
 import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
-from minato.drivers.wiring import drivers
-from minato.values.router import Observed, RouterState, ServerSeen, SlotCounts
 
 from apps.applications.models import App
 from apps.deploys import nodes
@@ -14,6 +12,8 @@ from apps.deploys.models import Deploy
 from apps.instances.models import Instance, Node
 from apps.monitoring.models import Probe
 from apps.routes.models import RouterGeneration, Slot
+from minato.drivers.wiring import drivers
+from minato.values.router import Observed, RouterState, ServerSeen, SlotCounts
 
 pytestmark = pytest.mark.django_db
 

@@ -4,8 +4,6 @@ from dataclasses import replace
 
 import pytest
 from django.utils import timezone
-from minato.errors import PlatformError
-from minato.values.router import RouterState
 
 from apps.applications.actions import create_app
 from apps.applications.models import Domain, Process
@@ -13,6 +11,8 @@ from apps.deploys.models import Deploy
 from apps.instances.models import Node
 from apps.routes.actions import next_generation, prune, take_slot
 from apps.routes.models import RouterGeneration, Slot
+from minato.errors import PlatformError
+from minato.values.router import RouterState
 
 pytestmark = pytest.mark.django_db
 

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass, field
 
 import pytest
+
 from minato import build
 from minato.drivers.blobs.files import FileBlobs
 from minato.drivers.engine.fake import FakeEngine

@@ -7,6 +7,7 @@ import tarfile
 from dataclasses import replace
 
 import pytest
+
 from minato.build import containers, inputs, places
 from minato.build.analyze import analyze
 from minato.build.build import build

@@ -7,6 +7,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
+
 from launch import images
 from minato import build
 from minato.build import containers, places

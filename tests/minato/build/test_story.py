@@ -6,6 +6,7 @@ import threading
 from dataclasses import replace
 
 import pytest
+
 from minato import build
 from minato.drivers.engine.scripted import Answer
 from minato.errors import Cancelled, PlatformError, UserError

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+
 from minato.observe.health import Seen, judge
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)

@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime
 
 import pytest
+
 from minato.observe import lines
 from minato.observe.lines import Joiner, Origin
 from minato.values.log import Line

@@ -7,6 +7,7 @@ import io
 import zlib
 
 import pytest
+
 from minato.errors import UserError
 from minato.receive import preflight
 from minato.receive.gunzip import Gunzip, TooLarge

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from minato.receive.refs import judge, short, undeployed, verdicts
 from minato.values.source import RefChange
 

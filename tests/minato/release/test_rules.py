@@ -1,6 +1,7 @@
 """Formations, config keys and descriptions."""
 
 import pytest
+
 from minato.errors import UserError
 from minato.release import (
     adjust,

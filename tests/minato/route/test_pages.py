@@ -7,11 +7,11 @@ import time
 from collections.abc import Iterator
 
 import pytest
+
 from minato.drivers.router.haproxy import HaproxyRouter
 from minato.route import haproxy, logformat, pages, plan
 from minato.route.plan import Server, Table
 from minato.values.router import RouterState
-
 from tests.fixtures.harbour_front import HOST, Front, TinyApp, ask, eventually, exchange, free_port, slot
 
 HTML = {"Accept": "text/html,application/xhtml+xml"}

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 from minato.route import haproxy, plan
 from minato.route.plan import Server, Table, commands, table
-
 from tests.fixtures.harbour_front import HOST, slot, state
 
 ONE, TWO = (

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
+
 from minato.route import statefile
 from minato.route.plan import Server
 from minato.route.statefile import Kept
-
 from tests.fixtures.harbour_front import slot, state
 
 KEPT = Kept(

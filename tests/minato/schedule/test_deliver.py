@@ -1,6 +1,7 @@
 """Config reaches the process as it was set, also through the engine's templates."""
 
 import pytest
+
 from minato.schedule import Spec, deliver, environment, workload
 from minato.values.process import Formation
 

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+
 from minato.schedule.ready import Seen, Verdict, crashed, judge, why_not
 from minato.values.process import Formation
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from minato.release import check_key
 from minato.release.formation import parse_scale
 from minato.values import names

@@ -34,4 +34,14 @@ class Registry(Protocol):
     def tags(self, repository: str) -> list[str]: ...
 
     def delete(self, repository: str) -> None:
-        """Delete every manifest of a repository; no error if there is none. Blobs go with the next collection."""
+        """Delete a repository; no error if there is none.
+
+        Where the storage is this machine's, its blobs that no other repository has go as well: call it again until
+        `remains` is false. Elsewhere blobs go with the registry's own collection.
+        """
+
+    def remains(self, repository: str) -> bool:
+        """Say whether anything of a repository is left."""
+
+    def sweep(self, *, older_than: float) -> int:
+        """Remove blobs that no repository has and that are `older_than` seconds old; return how many went."""

@@ -64,6 +64,15 @@ class FakeRegistry:
     def delete(self, repository: str) -> None:
         path = path_of(repository)
         self.manifests = {key: body for key, body in self.manifests.items() if key[0] != path}
+        self.blobs = {key: body for key, body in self.blobs.items() if key[0] != path}
+
+    def remains(self, repository: str) -> bool:
+        path = path_of(repository)
+        return any(where == path for where, _ in (*self.manifests, *self.blobs))
+
+    def sweep(self, *, older_than: float) -> int:
+        """Nothing to do: here a blob is always a repository's."""
+        return 0
 
     def _manifest(self, reference: str) -> bytes:
         name = parse(reference)

@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 
 from minato.drivers.registry.names import CONFIG, LAYER, MANIFESTS, parse, path_of
+from minato.drivers.registry.storage import RegistryStorage
 from minato.errors import PlatformError
 
 # A manifest is OCI after an export and Docker's after a rebase: asked for one kind, the other looks lost.
@@ -20,10 +21,14 @@ BLOCK = 1 << 20
 
 
 class OciRegistry:
-    """Registry of `minato.drivers.registry` at `host:port`; safe to share between threads."""
+    """Registry of `minato.drivers.registry` at `host:port`; safe to share between threads.
 
-    def __init__(self, host: str) -> None:
+    `storage` is its folder, when that lies on this machine.
+    """
+
+    def __init__(self, host: str, storage: RegistryStorage | None = None) -> None:
         self.host = host
+        self.storage = storage
         # A proxy of the environment is for the outside; the registry is on loopback.
         self.http = httpx.Client(base_url=f"http://{host}", timeout=60.0, trust_env=False)
         self._seen: dict[str, str] = {}
@@ -70,8 +75,18 @@ class OciRegistry:
         return [] if answer is None else sorted(answer.json()["tags"] or [])
 
     def delete(self, repository: str) -> None:
+        if self.storage is not None:
+            self.storage.delete(path_of(repository))
+            return
         for digest in {self.digest(f"{repository}:{tag}") for tag in self.tags(repository)} - {""}:
             self._ask("DELETE", f"/v2/{path_of(repository)}/manifests/{digest}", missing=True)
+
+    def remains(self, repository: str) -> bool:
+        on_disk = self.storage is not None and self.storage.remains(path_of(repository))
+        return on_disk or bool(self.tags(repository))
+
+    def sweep(self, *, older_than: float) -> int:
+        return 0 if self.storage is None else self.storage.sweep(older_than=older_than)
 
     # -- blobs ------------------------------------------------------------------------------------------------------
 
