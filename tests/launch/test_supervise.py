@@ -66,6 +66,7 @@ def test_both_registries_share_storage_and_secret_and_listen_on_this_machine_alo
     assert tcp["http"]["addr"] == f"127.0.0.1:{config.ports.registry}"
     assert unix["http"] == {"net": "unix", "addr": str(config.registry_socket), "secret": "s" * 32}
     assert tcp["storage"]["delete"]["enabled"] is True
+    assert "cache" not in tcp["storage"]  # what the reaper takes from the folder is gone for both
 
 
 def test_a_given_up_process_is_due_after_thirty_seconds_and_only_once():
