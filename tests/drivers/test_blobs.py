@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 
 import pytest
 
@@ -47,6 +48,53 @@ def test_a_removed_blob_is_gone_and_may_be_removed_again(blobs):
     blobs.remove(name)
     blobs.remove(name)
     assert not blobs.exists(name)
+
+
+def test_a_blob_expires_by_when_it_was_last_put_not_by_when_it_was_written(blobs):
+    file = blobs.scratch()
+    file.write_bytes(b"content")
+    os.utime(file, (0, 0))
+    name = blobs.put(file)
+    assert not blobs.expire(name, older_than=60)
+    assert blobs.names() == [name]
+    os.utime(blobs.root / name[:2] / name, (0, 0))
+    kept(blobs)
+    assert not blobs.expire(name, older_than=60)
+    os.utime(blobs.root / name[:2] / name, (0, 0))
+    assert blobs.expire(name, older_than=60) and blobs.expire(name, older_than=60)
+    assert blobs.names() == [] and list((blobs.root / "scratch").iterdir()) == []
+
+
+def test_a_blob_that_is_put_while_it_expires_is_kept_whole(blobs, monkeypatch):
+    name = kept(blobs)
+    os.utime(blobs.root / name[:2] / name, (0, 0))
+    scratch = blobs.scratch
+
+    def put_meanwhile():
+        monkeypatch.setattr(blobs, "scratch", scratch)
+        kept(blobs)
+        return scratch()
+
+    monkeypatch.setattr(blobs, "scratch", put_meanwhile)
+    assert not blobs.expire(name, older_than=60)
+    with blobs.open(name) as file:
+        assert file.read() == b"content"
+
+
+def test_a_blob_that_somebody_else_removes_meanwhile_does_not_come_back(blobs, monkeypatch):
+    name = kept(blobs)
+    os.utime(blobs.root / name[:2] / name, (0, 0))
+    scratch = blobs.scratch
+    monkeypatch.setattr(blobs, "scratch", lambda: blobs.remove(name) or scratch())
+    assert blobs.expire(name, older_than=60)
+    assert blobs.names() == []
+
+
+def test_scratch_files_that_nobody_writes_to_any_more_go(blobs):
+    old, young = blobs.scratch(), blobs.scratch()
+    os.utime(old, (0, 0))
+    assert blobs.clear_scratch(older_than=60) == 1
+    assert young.exists() and not old.exists()
 
 
 @pytest.mark.parametrize("name", [ABSENT, "../../etc/passwd", "", "A" * 64, ABSENT + "\n"])

@@ -5,7 +5,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from apps.deploys.reconcile import cleaning, crashes, deadlines, draining, kicks, leases, reaping, refs, services
+from apps.deploys.reconcile import (
+    cleaning,
+    crashes,
+    deadlines,
+    draining,
+    kicks,
+    leases,
+    reaping,
+    refs,
+    services,
+    sweeping,
+)
 from minato.errors import PlatformError
 
 log = logging.getLogger(__name__)
@@ -34,14 +45,23 @@ SELDOM: tuple[Part, ...] = (
     cleaning.spool,
 )
 SELDOM_EVERY = 5  # rounds
+RARELY: tuple[Part, ...] = (
+    sweeping.registry,
+    sweeping.sources,
+)
+RARELY_EVERY = 300  # rounds, 10 minutes
 
 
 def reconcile(turn: int = 0) -> None:
     """Run every part once; one that fails stops no other. `turn` counts the rounds."""
-    for part in PARTS + (SELDOM if turn % SELDOM_EVERY == 0 else ()):
+    for part in _due(turn):
         try:
             part()
         except PlatformError as error:
             log.warning("%s: %s %s", part.__name__, error, error.evidence)
         except Exception:
             log.exception("incident: %s", part.__name__)
+
+
+def _due(turn: int) -> tuple[Part, ...]:
+    return PARTS + (SELDOM if turn % SELDOM_EVERY == 0 else ()) + (RARELY if turn % RARELY_EVERY == 0 else ())

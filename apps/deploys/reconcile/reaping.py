@@ -23,6 +23,8 @@ from minato.errors import PlatformError
 
 log = logging.getLogger(__name__)
 
+UNCLAIMED = 60.0  # seconds in which whoever has put a blob will have named it in a row
+
 
 def deleted_apps() -> None:
     """Reap each deleted app of which nothing is under way; what fails now is tried again in 2 s."""
@@ -99,7 +101,7 @@ def _disk(app: App) -> None:
     outside = drivers(settings.MINATO)
     outside.git.remove(settings.MINATO.repos / f"{app.uid}.git")
     for sha256 in _own_blobs(app):
-        outside.blobs.remove(sha256)
+        outside.blobs.expire(sha256, older_than=UNCLAIMED)
     for uid in _uids(app):
         (voice.spool(settings.MINATO) / f"{uid}.jsonl").unlink(missing_ok=True)
 

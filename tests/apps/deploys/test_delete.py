@@ -1,5 +1,8 @@
 """Delete: the name is free at once, and nothing is left."""
 
+import os
+import time
+
 import pytest
 
 from apps.accounts.models import Token
@@ -20,6 +23,16 @@ from minato.errors import UserError
 pytestmark = pytest.mark.django_db
 
 
+def put(world, content: bytes, *, ago: float) -> str:
+    """Put a source blob as one does that was put `ago` seconds ago."""
+    blobs = world.outside.blobs
+    file = blobs.scratch()
+    file.write_bytes(content)
+    sha256 = blobs.put(file)
+    os.utime(blobs.root / sha256[:2] / sha256, (time.time() - ago,) * 2)
+    return sha256
+
+
 @pytest.fixture
 def full(world, shop):
     """shop, with everything an app can have."""
@@ -28,9 +41,7 @@ def full(world, shop):
     world.work()
     config = world.config
     (config.repos / f"{shop.uid}.git").mkdir(parents=True)
-    blob = world.outside.blobs.scratch()
-    blob.write_bytes(b"tar")
-    Source.objects.filter(app=shop).update(sha256=world.outside.blobs.put(blob))
+    Source.objects.filter(app=shop).update(sha256=put(world, b"tar", ago=120))
     world.engine.ensure_volume(f"{config.ns}-cache-{shop.uid}", {"minato.app": shop.uid})
     image = f"{config.registry}/apps/{shop.uid}:build-1-1"
     world.outside.registry.push(image, layers=[], config={})
@@ -75,6 +86,28 @@ def test_a_blob_that_another_app_names_stays(world, full, harbour):
     world.reconcile()
     assert world.outside.blobs.exists(sha256)
     assert not App.objects.filter(pk=full.pk).exists()
+
+
+def test_a_blob_that_another_app_may_be_putting_right_now_is_kept_until_it_is_known_whose_it_is(world, full, harbour):
+    other = create_app(name="other", team=harbour, viewer=world.viewer)
+    sha256 = put(world, b"tar", ago=0)  # the upload of `other`, its row not written yet
+    actions.delete_app(app=full, viewer=world.viewer)
+    world.reconcile()
+    assert world.outside.blobs.exists(sha256) and left(full) == ["blobs"]
+    Source.objects.create(app=other, sha256=sha256, size=3, origin="upload")
+    world.reconcile()
+    assert world.outside.blobs.exists(sha256)
+    assert not App.objects.filter(pk=full.pk).exists()
+
+
+def test_blobs_that_no_row_names_are_swept_when_they_are_old(world, full):
+    named = Source.objects.filter(app=full).first().sha256
+    put(world, b"tar", ago=7200)
+    old, young = put(world, b"old", ago=7200), put(world, b"young", ago=600)
+    for turn in (0, 300):
+        world.reconcile(turn)
+        assert set(world.outside.blobs.names()) == {named, young}
+    assert not world.outside.blobs.exists(old)
 
 
 def test_what_cannot_be_removed_now_is_removed_later_and_the_row_stays_till_then(world, full):

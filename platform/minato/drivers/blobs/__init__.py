@@ -18,5 +18,17 @@ class Blobs(Protocol):
     def size(self, sha256: str) -> int: ...
     def exists(self, sha256: str) -> bool: ...
     def remove(self, sha256: str) -> None: ...
+    def names(self) -> list[str]:
+        """Return the sha256 of every blob there is."""
+
+    def expire(self, sha256: str, *, older_than: float) -> bool:
+        """Remove a blob if it was last put `older_than` seconds ago; false: it is there still.
+
+        Whoever puts content that is there already names it a moment later: until then nobody else's row speaks for it.
+        """
+
+    def clear_scratch(self, *, older_than: float) -> int:
+        """Remove scratch files that nobody has written to for so many seconds; return how many."""
+
     def scratch(self) -> Path:
         """Return a new empty file on the same file system, for `put`."""
