@@ -80,13 +80,21 @@ def _test_shell(_: Config, wish: argparse.Namespace) -> int:
     return shell.run_inside(_command(wish.argv))
 
 
-def _bench(_: Config, wish: argparse.Namespace) -> int:
-    words = _command(wish.argv) or ["push_to_live"]
-    os.execv(sys.executable, [sys.executable, "-m", f"bench.{words[0]}", *words[1:]])  # noqa: S606
+def _bench(config: Config, wish: argparse.Namespace) -> int:
+    """Become a program of bench/: the first word names it, options alone mean push_to_live."""
+    words = _command(wish.argv)
+    named = bool(words) and not words[0].startswith("-")
+    name, options = (words[0], words[1:]) if named else ("push_to_live", words)
+    os.execv(sys.executable, [sys.executable, str(config.root / "bench" / f"{name}.py"), *options])  # noqa: S606
 
 
 def _command(argv: list[str]) -> list[str]:
     return argv[1:] if argv[:1] == ["--"] else argv
+
+
+def passed_on(argv: list[str]) -> list[str]:
+    """Mark the words that are another program's: argparse would take their options for its own."""
+    return [argv[0], "--", *_command(argv[1:])] if argv[:1] in (["bench"], ["test-shell"]) else argv
 
 
 COMMANDS: dict[str, Callable[[Config, argparse.Namespace], int]] = {
@@ -105,7 +113,7 @@ COMMANDS: dict[str, Callable[[Config, argparse.Namespace], int]] = {
 
 def main(argv: list[str]) -> int:
     """Run one command; an error of ours is printed as its lines."""
-    wish = parser().parse_args(argv)
+    wish = parser().parse_args(passed_on(argv))
     try:
         return COMMANDS[wish.command](Config.from_env(), wish)
     except MinatoError as error:
