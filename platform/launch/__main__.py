@@ -20,7 +20,8 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", required=True)
     run = commands.add_parser("run", help="start everything, deploy the sample app once, watch")
     run.add_argument("--detach", action="store_true", help="return when the platform is up")
-    commands.add_parser("up", help="start both groups and return")
+    whole = commands.add_parser("up", help="start both groups and return")
+    whole.add_argument("--engine", action="store_true", help="engine, registry and images alone, for driver tests")
     commands.add_parser("stop", help="end the platform and keep its data")
     commands.add_parser("clean", help="end the platform and remove everything of this namespace")
     commands.add_parser("status", help="what runs")
@@ -33,8 +34,11 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-def _up(config: Config, _: argparse.Namespace) -> int:
+def _up(config: Config, wish: argparse.Namespace) -> int:
     steps = Steps()
+    if wish.engine:
+        up.engine_alone(config, steps)
+        return 0
     link = up.up(config, steps)
     print(steps.table())
     print("\n".join(filter(None, (f"-----> Minato is up: {config.url}", link))))

@@ -35,6 +35,18 @@ def up(config: Config, steps: Steps) -> str:
     return link
 
 
+ENGINE = ("redis", "registry", "registry-socket", "engine")
+
+
+def engine_alone(config: Config, steps: Steps) -> None:
+    """Bring up engine, registry and images and no more: nobody is there who repairs what a driver's test does."""
+    make_folders(config)
+    with only_one(config):
+        node_group(config, steps, ENGINE)
+        with steps.step("lifecycle and images"):
+            make_images(config)
+
+
 @contextmanager
 def only_one(config: Config) -> Iterator[None]:
     """Hold the platform's one lock for starting and ending it."""
