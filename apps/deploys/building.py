@@ -9,6 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.db import DatabaseError, transaction
 from django.db.models.functions import Now
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from apps.builds.models import Build
@@ -25,6 +26,7 @@ from minato.values.build import Stack as StackValue
 
 log = logging.getLogger(__name__)
 MOST_ATTEMPTS = 3
+AGAIN = 1.0  # seconds between two tries while the engine or the registry is away
 MARGIN = 10.0  # seconds that a deploy waits longer than its build: the build knows the reason
 
 
@@ -50,6 +52,7 @@ class Job:
         self.voice: Voice = voice("build", row.uid, app=row.app.uid, fence=fence, streams=self.drivers.streams)
         self.phases: list[Phase] = []
         self.stopped: MinatoError | None = None
+        self.missed: set[str] = set()  # what was away, and the pusher has been told so
 
     def run(self) -> None:
         """Build, and record how it ended; a lost lease is not ours to record."""
@@ -68,12 +71,32 @@ class Job:
             self._fail(_incident(self.row))
 
     def _build(self) -> BuildResult:
+        """Build; what is away is waited for until the build's deadline, then everything begins anew."""
         stack = _stack()
         if self.row.attempt > 1:
             self.voice.warn(_("worker lost, build restarted (attempt %(n)d)") % {"n": self.row.attempt})
         self._write(builder_image=stack.builder, run_image=stack.run)
+        while True:
+            try:
+                return self._attempt(plan_of(self.row, self.fence, stack))
+            except PlatformError as error:
+                if not error.passes or timezone.now() >= self.row.deadline:
+                    raise
+                self._wait_for(error)
+
+    def _wait_for(self, error: MinatoError) -> None:
+        """Say once that something is away, and wait a little for it. Raises Cancelled or LostLease."""
+        self.phases.clear()
+        if error.code not in self.missed:
+            self.missed.add(error.code)
+            self.voice.warn(_("%(what)s The build waits for it and begins anew.") % {"what": error.message})
+        self.drivers.streams.wait(f"build:{self.row.uid}", timeout=AGAIN)
+        if self._stop() and self.stopped is not None:
+            raise self.stopped
+
+    def _attempt(self, plan: BuildPlan) -> BuildResult:
         result: BuildResult = builder.run(
-            plan_of(self.row, self.fence, stack),
+            plan,
             engine=self.drivers.engine,
             registry=self.drivers.registry,
             blobs=self.drivers.blobs,

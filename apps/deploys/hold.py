@@ -8,7 +8,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -16,12 +16,13 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.models.functions import Now
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from apps.builds.models import Build
 from apps.deploys.models import Deploy
 from apps.deploys.voice import Voice, voice
 from minato.drivers.wiring import Drivers, drivers
-from minato.errors import Cancelled, LostLease
+from minato.errors import Cancelled, LostLease, MinatoError
 from minato.values.config import Config, Times
 
 log = logging.getLogger(__name__)
@@ -54,6 +55,7 @@ class Hold:
 
     deploy: Deploy
     fence: int
+    missed: set[str] = field(default_factory=set)  # what was away, and the pusher has been told so
 
     @property
     def config(self) -> Config:
@@ -89,6 +91,13 @@ class Hold:
         """Wait a little, or until `channel` is nudged; then look."""
         self.drivers.streams.wait(channel or f"deploy:{self.deploy.uid}", timeout=LOOK)
         self.look()
+
+    def wait_for(self, error: MinatoError) -> None:
+        """Say once that something is away, and wait a little for it."""
+        if error.code not in self.missed:
+            self.missed.add(error.code)
+            self.voice.warn(_("%(what)s Waiting for it.") % {"what": error.message})
+        self.pause()
 
     def move(self, to: str, *, heed_cancel: bool = True, **fields: Any) -> None:
         """Go to another state, in one UPDATE. Raises LostLease or Cancelled, and then nothing is written."""

@@ -33,6 +33,7 @@ STEPS: dict[str, Step] = {
     "proving": prove,  # observe
     "cancelling": cancel,
 }
+PATIENT = frozenset({"releasing", "starting", "switching", "proving"})  # a failed build has had its own patience
 
 
 def run_deploy(pk: int) -> None:
@@ -63,7 +64,7 @@ def advance(deploy: Deploy, fence: int, hold: Hold | None = None) -> bool:
     hold = hold or Hold(deploy=deploy, fence=fence)
     try:
         hold.look()
-        return STEPS[hold.deploy.state](hold)
+        return _step(hold)
     except LostLease:
         log.info("%s: another worker has it", deploy.uid)
         return False
@@ -76,6 +77,17 @@ def advance(deploy: Deploy, fence: int, hold: Hold | None = None) -> bool:
     except Exception:
         log.exception("incident: deploy %s in state %s", deploy.uid, hold.deploy.state)
         return _failed(hold, _incident(hold))
+
+
+def _step(hold: Hold) -> bool:
+    """Run the step; while something it needs is away, run it again until the state's deadline: a step is idempotent."""
+    try:
+        return STEPS[hold.deploy.state](hold)
+    except PlatformError as error:
+        if hold.late or not error.passes or hold.deploy.state not in PATIENT:
+            raise
+        hold.wait_for(error)
+        return True
 
 
 def _failed(hold: Hold, error: MinatoError) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+AWAY = frozenset({"engine:platform:away", "registry:platform:unreachable"})
+
 
 class MinatoError(Exception):
     """What a stage raises. `code` is `<stage>:<user|platform>:<name>`, the same words in push, API and pages."""
@@ -29,6 +31,11 @@ class UserError(MinatoError):
 
 class PlatformError(MinatoError):
     """Ours: the user sees a code and that it is not their fault, operators see the trace."""
+
+    @property
+    def passes(self) -> bool:
+        """Say whether something is away that comes back by itself: the same may be tried again."""
+        return self.code in AWAY
 
 
 class Cancelled(MinatoError):

@@ -96,7 +96,7 @@ class World:
     def tick(self) -> None:
         from apps.deploys import nodes
 
-        if self.away:
+        if self.away or self.engine.is_away:
             return
         newer = nodes.desired("n1", self.generation)
         if newer is not None and self.router:

@@ -16,6 +16,7 @@ from minato.errors import PlatformError
 
 VERSION = "1.41"
 PATIENCE = 60
+UNAVAILABLE = 503  # the engine answers, its swarm does not yet: it has just started
 
 
 def away(error: object) -> PlatformError:
@@ -36,6 +37,8 @@ def translated() -> Iterator[None]:
     except NotFound as error:
         raise PlatformError(code="engine:platform:missing", message=str(error.explanation or error)) from error
     except APIError as error:
+        if error.status_code == UNAVAILABLE:
+            raise away(error.explanation or error) from error
         name = "conflict" if error.status_code == 409 else "refused"
         raise PlatformError(code=f"engine:platform:{name}", message=str(error.explanation or error)) from error
     except (requests.RequestException, OSError) as error:

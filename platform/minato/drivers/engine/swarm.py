@@ -326,7 +326,18 @@ class SwarmEngine:
             return dict(api.info())
 
 
+NO_ANSWER = ("dial tcp", "connection refused", "connection reset", "EOF", "i/o timeout", "Client.Timeout")
+
+
 def unpulled(image: str, why: str) -> PlatformError:
+    """Return why an image was not fetched: the registry is away for now, or it has no such image."""
+    if any(words in why for words in NO_ANSWER):
+        return PlatformError(
+            code="registry:platform:unreachable",
+            message="The registry does not answer.",
+            hint="It is started again by itself; running apps go on.",
+            evidence=why,
+        )
     return PlatformError(
         code="engine:platform:pull",
         message=f"The image {image} cannot be fetched.",

@@ -171,5 +171,8 @@ def _translated() -> Iterator[None]:
         yield
     except httpx.HTTPError as error:
         raise PlatformError(
-            code="registry:platform:unreachable", message=f"The registry does not answer: {error}"
+            code="registry:platform:unreachable",
+            message="The registry does not answer.",
+            hint="It is started again by itself; running apps go on.",
+            evidence=str(error),
         ) from error
