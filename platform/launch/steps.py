@@ -18,16 +18,17 @@ class Steps:
     @contextlib.contextmanager
     def step(self, name: str) -> Iterator[None]:
         """Say the name at the start and its seconds at the end; an exception says so and goes on up."""
-        started = time.monotonic()
+        began = time.monotonic()
         print(f"-----> {name}", flush=True)
+        end = "       {}: {:.1f} s"
         try:
             yield
         except BaseException:
-            print(f" !     {name}: failed after {time.monotonic() - started:.1f} s", flush=True)
+            end = " !     {}: failed after {:.1f} s"
             raise
-        seconds = time.monotonic() - started
-        self.taken.append((name, seconds))
-        print(f"       {name}: {seconds:.1f} s", flush=True)
+        finally:
+            self.taken.append((name, time.monotonic() - began))
+            print(end.format(*self.taken[-1]), flush=True)
 
     def table(self) -> str:
         """Return where the time went, one line per step and the sum."""
