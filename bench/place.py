@@ -114,8 +114,12 @@ class Place:
             web.close()
 
     def create_app(self, name: str) -> str:
-        """Create an app and return its public id."""
-        return str(self.ask("POST", "/apps", {"name": name}, good=(201,))["id"])
+        """Create an app in the token's oldest team and return its public id."""
+        return str(self.ask("POST", "/apps", {"name": name, "team": self.team}, good=(201,))["id"])
+
+    @functools.cached_property
+    def team(self) -> str:
+        return str(min(self.ask("GET", "/teams")["items"], key=lambda team: team["created"])["name"])
 
     def delete_app(self, name: str, uid: str) -> None:
         """Delete an app and wait until its services are gone; what is left then is said, and the reaper's to remove."""
