@@ -122,15 +122,17 @@ class Apps(Endpoint):
         return Response(shown, status.HTTP_201_CREATED, headers={"Location": f"/api/v1/apps/{app.name}"})
 
     def _team(self, asked: str) -> Team:
-        """Return the team that was named, or the only one of which the viewer is a member."""
+        """Return the team that was named, else the one that the viewer joined first."""
         if asked:
             found = Team.objects.visible_to(self.viewer).named(asked).first()
         else:
-            mine = list(Membership.objects.filter(user_id=self.viewer.user_id).select_related("team")[:2])
-            found = mine[0].team if len(mine) == 1 else None
+            mine = Membership.objects.filter(user_id=self.viewer.user_id).select_related("team").order_by("pk").first()
+            found = mine.team if mine else None
         if found is None:
-            message = _("Which team is it for?") if not asked else _("There is no such team.")
-            raise UserError(code="app:user:team", message=message, hint=_("Name one of your teams in “team”."))
+            message = _("There is no such team.") if asked else _("You are in no team yet.")
+            raise UserError(
+                code="app:user:team", message=message, hint=_("Name one of your teams in “team”, or create one.")
+            )
         return found
 
 
