@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
@@ -11,6 +13,8 @@ from apps.deploys.hold import Hold, after
 from apps.deploys.models import Deploy
 from minato.errors import Cancelled, UserError
 from minato.release import short_commit
+
+RECENTLY = timedelta(seconds=60)  # in which a live push has certainly moved its branch, if need be by the reconciler
 
 
 def begin(hold: Hold) -> bool:
@@ -40,11 +44,14 @@ def _leave_queue(hold: Hold) -> None:
 
 
 def refuse_stale(deploy: Deploy) -> None:
-    """Raise UserError when a push that went live after this one came has moved the branch elsewhere."""
+    """Raise UserError when a push that went live has moved the branch elsewhere than this one believes it to be.
+
+    A branch moves only after its deploy is live: what went live shortly before this push came may not have been seen.
+    """
     if deploy.kind != "push":
         return
     newest = (
-        Deploy.objects.filter(app=deploy.app, kind="push", ref=deploy.ref, live_at__gt=deploy.created)
+        Deploy.objects.filter(app=deploy.app, kind="push", ref=deploy.ref, live_at__gt=deploy.created - RECENTLY)
         .filter(state__in=("live", "draining", "retired"))
         .exclude(pk=deploy.pk)
         .select_related("source")

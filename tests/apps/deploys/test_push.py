@@ -1,8 +1,10 @@
 """The main story: a push becomes a running, routed app."""
 
 import re
+from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 
 from apps.builds.models import Build
 from apps.deploys.models import Deploy
@@ -146,6 +148,25 @@ def test_a_push_whose_branch_has_moved_meanwhile_is_refused_as_stale(world, shop
     assert second.message == f"main moved to {first.source.commit[:7]}, fetch first"
     assert len(world.builder.plans) == 1
     assert Release.objects.count() == 1
+
+
+def test_a_push_that_came_between_a_live_row_and_its_branch_is_stale(world, shop):
+    before = world.live(shop)
+    first = world.push(shop, old=before.source.commit)
+    world.work()
+    second = world.push(shop, old=before.source.commit)  # it saw the branch before that moved to the first
+    world.work()
+    assert world.row(second).code == "deploy:user:stale"
+    assert second.message == f"main moved to {world.row(first).source.commit[:7]}, fetch first"
+    assert first.state == "live"
+
+
+def test_what_went_live_long_before_a_push_came_does_not_make_it_stale(world, shop):
+    first = world.live(shop)
+    Deploy.objects.filter(pk=first.pk).update(live_at=timezone.now() - timedelta(seconds=61))
+    second = world.push(shop, old="1" * 40)  # the branch was moved by hand since
+    world.work()
+    assert world.row(second).state == "live"
 
 
 def test_a_push_of_another_branch_or_on_top_of_the_first_is_not_stale(world, shop):

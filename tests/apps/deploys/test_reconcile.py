@@ -188,6 +188,7 @@ class Git:
 
 def test_a_branch_that_was_left_behind_is_moved(world, shop, first):
     git = world.outside.__dict__["git"] = Git(at=first.old_commit)
+    Deploy.objects.filter(pk=first.pk).update(live_at=timezone.now() - timedelta(seconds=4))
     world.reconcile()
     assert git.moves == []  # the hook's own turn
     Deploy.objects.filter(pk=first.pk).update(live_at=timezone.now() - timedelta(seconds=6))
