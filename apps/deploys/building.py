@@ -52,12 +52,13 @@ class Job:
         self.voice: Voice = voice("build", row.uid, app=row.app.uid, fence=fence, streams=self.drivers.streams)
         self.phases: list[Phase] = []
         self.stopped: MinatoError | None = None
+        self.recorded = False  # the row has its image
         self.missed: set[str] = set()  # what was away, and the pusher has been told so
 
     def run(self) -> None:
         """Build, and record how it ended; a lost lease is not ours to record."""
         try:
-            self._succeed(self._build())
+            self._build()
         except LostLease:
             log.info("%s: another builder has it", self.row.uid)
         except Cancelled:
@@ -70,16 +71,20 @@ class Job:
             log.exception("incident: build %s", self.row.uid)
             self._fail(_incident(self.row))
 
-    def _build(self) -> BuildResult:
-        """Build; what is away is waited for until the build's deadline, then everything begins anew."""
+    def _build(self) -> None:
+        """Build and record; what is away is waited for until the build's deadline, then everything begins anew."""
         stack = _stack()
         if self.row.attempt > 1:
             self.voice.warn(_("worker lost, build restarted (attempt %(n)d)") % {"n": self.row.attempt})
         self._write(builder_image=stack.builder, run_image=stack.run)
         while True:
             try:
-                return self._attempt(plan_of(self.row, self.fence, stack))
+                self._attempt(plan_of(self.row, self.fence, stack))
+                return
             except PlatformError as error:
+                if self.recorded:
+                    log.warning("%s: the reconciler will remove what is left: %s", self.row.uid, error)
+                    return
                 if not error.passes or timezone.now() >= self.row.deadline:
                     raise
                 self._wait_for(error)
@@ -94,8 +99,9 @@ class Job:
         if self._stop() and self.stopped is not None:
             raise self.stopped
 
-    def _attempt(self, plan: BuildPlan) -> BuildResult:
-        result: BuildResult = builder.run(
+    def _attempt(self, plan: BuildPlan) -> None:
+        """Build; the image is recorded before its containers go, so that the deploy does not wait for their end."""
+        builder.run(
             plan,
             engine=self.drivers.engine,
             registry=self.drivers.registry,
@@ -104,8 +110,8 @@ class Job:
             say=self.voice.say,
             phase=self._phase,
             stop=self._stop,
+            made=self._succeed,
         )
-        return result
 
     def _phase(self, phase: Phase) -> None:
         self.phases.append(phase)
@@ -130,6 +136,7 @@ class Job:
         self._end("cancelled", code="deploy:user:cancelled", message=_("cancelled"))
 
     def _succeed(self, result: BuildResult) -> None:
+        self.recorded = True
         self._end(
             "succeeded",
             image=result.image,

@@ -42,10 +42,11 @@ class Builder:
 
     processes: dict[str, str] = field(default_factory=lambda: {"web": "gunicorn app:app"})
     error: Exception | None = None
+    after: Exception | None = None  # raised by the clean-up
     during: object = None
     plans: list = field(default_factory=list)
 
-    def run(self, plan, *, say, phase, stop, **outside) -> BuildResult:
+    def run(self, plan, *, say, phase, stop, made, **outside) -> BuildResult:
         self.plans.append(plan)
         say("head", f"Building with builder {plan.stack.name}@{plan.stack.builder.partition('@')[2][:11]}…")
         say("head", "Python 3.13 app detected (requirements.txt)")
@@ -59,7 +60,7 @@ class Builder:
         say("head", "Discovering process types")
         say("body", f"Procfile declares types -> {', '.join(self.processes)}")
         say("head", f"Build succeeded in 1.4s (image {digest[:11]}…, 3 layers reused)")
-        return BuildResult(
+        done = BuildResult(
             image=f"{plan.repository}@{digest}",
             digest=digest,
             processes=dict(self.processes),
@@ -68,6 +69,10 @@ class Builder:
             size=1000,
             buildpacks=("minato/python@1", "minato/procfile@1"),
         )
+        made(done)
+        if self.after:
+            raise self.after
+        return done
 
 
 class World:

@@ -162,3 +162,12 @@ def test_what_does_not_come_back_by_itself_ends_a_deploy_at_once(world, shop, fi
     deploy = world.push_on(shop)
     world.work()
     assert world.row(deploy).code == "engine:platform:refused"
+
+
+def test_a_build_whose_clean_up_fails_has_made_its_image(world, shop):
+    world.builder.after = PlatformError(code="engine:platform:away", message="The engine does not answer.")
+    deploy = world.push(shop)
+    world.work()
+    deploy = world.row(deploy)
+    assert (deploy.state, deploy.build.state, len(world.builder.plans)) == ("live", "succeeded", 1)
+    assert not any("waits for it" in line for line in world.told(deploy))

@@ -46,7 +46,7 @@ class Platform:
     said: list[tuple[str, str]] = field(default_factory=list)
     phases: list[Phase] = field(default_factory=list)
 
-    def run(self, *, stop=lambda: False, plan: BuildPlan | None = None):
+    def run(self, *, stop=lambda: False, plan: BuildPlan | None = None, made=lambda done: None):
         return build.run(
             plan or self.plan,
             engine=self.engine,
@@ -56,6 +56,7 @@ class Platform:
             say=lambda kind, text: self.said.append((kind, text)),
             phase=self.phases.append,
             stop=stop,
+            made=made,
         )
 
     def exports(self, *, processes=PROCESSES, run: str = "") -> str:

@@ -64,6 +64,13 @@ def test_nothing_is_left_but_the_apps_cache(platform):
     assert platform.engine.volumes({"minato.app": platform.plan.app}) == [f"{platform.config.ns}-cache-a_aaaaaaaaaa"]
 
 
+def test_the_result_is_told_before_the_containers_go(platform):
+    told = []
+    done = platform.run(made=lambda done: told.append((done, left(platform)[0])))
+    assert told == [(done, 1)]  # the trusted one: of the source nothing runs any more
+    assert left(platform) == (0, [])
+
+
 @pytest.mark.parametrize(
     "program, code, wanted", [("detector", 20, "build:user:no-buildpack"), ("builder", 51, "build:user:failed")]
 )
