@@ -14,6 +14,16 @@ def release_id() -> str:
     return new_id("r")
 
 
+KEPT = 10
+
+
+class ReleaseQuerySet(models.QuerySet["Release"]):
+    def kept(self, app: App) -> ReleaseQuerySet:
+        """The last releases that ran: their images are kept, and one can go back to them."""
+        ran = self.filter(app=app, state__in=("live", "retired")).order_by("-number")
+        return self.filter(pk__in=list(ran.values_list("pk", flat=True)[:KEPT]))
+
+
 class Release(models.Model):
     """Image, config and formation as of one moment. Never updated but for `state`."""
 
@@ -32,6 +42,8 @@ class Release(models.Model):
     by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     state = models.CharField(max_length=10, choices=STATES, default="pending")
     created = models.DateTimeField(auto_now_add=True)
+
+    objects = ReleaseQuerySet.as_manager()
 
     class Meta:
         constraints = [

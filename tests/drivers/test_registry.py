@@ -1,4 +1,4 @@
-"""One contract, two registries: in memory, and the one of the running test platform."""
+"""One contract, three registries: in memory, one of the test's own, and the one of the running test platform."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from minato.drivers.registry.names import parse
 from minato.drivers.registry.oci import OciRegistry
 from minato.errors import PlatformError
 from minato.values.ids import new_id
+from tests.fixtures.own_registry import own_registry
 
 CONFIG = {
     "architecture": "amd64",
@@ -22,12 +23,15 @@ CONFIG = {
 }
 
 
-@pytest.fixture(params=["fake", pytest.param("oci", marks=pytest.mark.engine)])
-def registry(request):
+@pytest.fixture(params=["fake", "own", pytest.param("oci", marks=pytest.mark.engine)])
+def registry(request, config, tmp_path):
     if request.param == "fake":
-        return FakeRegistry()
-    host = os.environ.get("MINATO_REGISTRY_UNDER_TEST") or request.getfixturevalue("real").registry
-    return OciRegistry(host)
+        yield FakeRegistry()
+    elif request.param == "own":
+        with own_registry(config, tmp_path / "own") as running:
+            yield running
+    else:
+        yield OciRegistry(os.environ.get("MINATO_REGISTRY_UNDER_TEST") or request.getfixturevalue("real").registry)
 
 
 @pytest.fixture
@@ -104,6 +108,17 @@ def test_a_deleted_repository_has_no_manifest_and_no_tag(registry, repository, l
     registry.delete(repository)
     assert registry.digest(f"{repository}@{digest}") == ""
     assert registry.tags(repository) == []
+
+
+def test_of_the_images_of_a_repository_only_those_that_are_named_are_kept(registry, repository, layer):
+    kept = registry.push(f"{repository}:one", layers=[layer], config=CONFIG)
+    gone = registry.push(f"{repository}:two", layers=[layer], config={**CONFIG, "os": "plan9"})
+    registry.tag(f"{repository}@{gone}", "three")
+    assert registry.keep(repository, {kept, "sha256:" + "0" * 64}) == 1
+    assert registry.keep(repository, {kept}) == 0
+    assert registry.tags(repository) == ["one"]
+    assert registry.digest(f"{repository}@{gone}") == ""
+    assert registry.config(f"{repository}@{kept}") == CONFIG
 
 
 def test_a_registry_that_is_away_is_the_platforms_fault():

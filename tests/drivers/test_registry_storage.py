@@ -170,6 +170,31 @@ def test_the_sweep_takes_old_blobs_that_nothing_links_to(registry, layers):
     assert list(registry.storage.aside.iterdir()) == []
 
 
+def test_of_old_images_goes_what_the_kept_ones_do_not_need(registry, layers):
+    base, old, new = layers
+    mine = repository(registry)
+    registry.push(f"{mine}:build-0-1", layers=[base, old], config=CONFIG)
+    kept = push(registry, mine, base, new)
+    assert registry.keep(mine, {kept}) == 1
+    registry.sweep(older_than=0.0)
+    assert sha(old) in on_disk(registry), "young links stay: a push links to its layers first"
+    for link in registry.storage.repositories.rglob("_layers/sha256/*/link"):
+        os.utime(link, (time.time() - 2 * HOUR,) * 2)
+    assert registry.keep(mine, {kept}) == 0
+    registry.sweep(older_than=0.0)
+    registry.sweep(older_than=0.0)
+    assert on_disk(registry) == pulled(registry, mine)
+    assert sha(base) in on_disk(registry) and sha(old) not in on_disk(registry)
+
+
+def test_where_a_manifest_is_damaged_every_link_stays(registry, layers):
+    mine = repository(registry)
+    kept = push(registry, mine, layers[0])
+    (registry.storage.blobs / kept[7:9] / kept[7:] / "data").unlink()
+    assert registry.storage.unlink_unneeded(mine.partition("/")[2], older_than=0.0) == 0
+    assert sha(layers[0]) in registry.storage.linked()
+
+
 def test_a_path_that_leaves_the_storage_is_refused(registry):
     for path in ("apps/../../x", "apps//x", "apps/_layers", ".."):
         with pytest.raises(PlatformError):

@@ -14,7 +14,7 @@ from apps.access.viewer import Viewer
 from apps.applications.models import App, ConfigVar
 from apps.deploys.actions.queue import new_build, note, queue
 from apps.deploys.models import Deploy
-from apps.releases.models import Release
+from apps.releases.models import KEPT, Release
 from minato.drivers.wiring import drivers
 from minato.errors import UserError
 from minato.release import adjust, check_key, check_value, describe_config, short_commit
@@ -99,6 +99,12 @@ def rollback(*, app: App, release: Release, viewer: Viewer) -> Deploy:
             code="deploy:user:no-such-release",
             message=_("%(release)s never ran.") % {"release": release},
             hint=_("Only a release that was live can come back."),
+        )
+    if not Release.objects.kept(app).filter(pk=release.pk).exists():
+        raise UserError(
+            code="deploy:user:too-old",
+            message=_("The image of %(release)s is not kept any more.") % {"release": release},
+            hint=_("The last %(n)d releases can come back. For an older one push its commit again.") % {"n": KEPT},
         )
     return queue(
         app,

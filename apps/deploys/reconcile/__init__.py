@@ -10,6 +10,7 @@ from apps.deploys.reconcile import (
     crashes,
     deadlines,
     draining,
+    keeping,
     kicks,
     leases,
     reaping,
@@ -46,6 +47,7 @@ SELDOM: tuple[Part, ...] = (
 )
 SELDOM_EVERY = 5  # rounds
 RARELY: tuple[Part, ...] = (
+    keeping.images,
     sweeping.registry,
     sweeping.sources,
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -42,6 +42,12 @@ class Registry(Protocol):
 
     def remains(self, repository: str) -> bool:
         """Say whether anything of a repository is left."""
+
+    def keep(self, repository: str, digests: Collection[str]) -> int:
+        """Delete all of a repository's tagged manifests but these (sha256:…), and return how many.
+
+        Nobody may push to it meanwhile. Blobs that none of the rest needs go with the next sweep.
+        """
 
     def sweep(self, *, older_than: float) -> int:
         """Remove blobs that no repository has and that are `older_than` seconds old; return how many went."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from minato.drivers.registry.names import CONFIG, LAYER, MANIFESTS, parse, path_of
+from minato.drivers.registry.names import CONFIG, LAYER, MANIFESTS, blobs_of, parse, path_of
 from minato.errors import PlatformError
 
 
@@ -69,6 +69,14 @@ class FakeRegistry:
     def remains(self, repository: str) -> bool:
         path = path_of(repository)
         return any(where == path for where, _ in (*self.manifests, *self.blobs))
+
+    def keep(self, repository: str, digests: Collection[str]) -> int:
+        path = path_of(repository)
+        gone = {_sha(body) for (where, _), body in self.manifests.items() if where == path} - set(digests)
+        self.manifests = {key: body for key, body in self.manifests.items() if key[0] != path or _sha(body) not in gone}
+        needed = {blob for (where, _), body in self.manifests.items() if where == path for blob in blobs_of(body)}
+        self.blobs = {key: body for key, body in self.blobs.items() if key[0] != path or key[1] in needed}
+        return len(gone)
 
     def sweep(self, *, older_than: float) -> int:
         """Nothing to do: here a blob is always a repository's."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 
@@ -35,3 +36,9 @@ def parse(reference: str) -> Name:
 def path_of(repository: str) -> str:
     """Return the repository's path within its registry."""
     return parse(repository).path
+
+
+def blobs_of(manifest: bytes) -> list[str]:
+    """Return the digests (sha256:…) of the config and the layers that a manifest names; an index names none."""
+    told = json.loads(manifest)
+    return [one["digest"] for one in (told.get("config"), *told.get("layers", ())) if one]

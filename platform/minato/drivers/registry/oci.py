@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -78,12 +78,25 @@ class OciRegistry:
         if self.storage is not None:
             self.storage.delete(path_of(repository))
             return
-        for digest in {self.digest(f"{repository}:{tag}") for tag in self.tags(repository)} - {""}:
+        self._delete(repository, self._tagged(repository))
+
+    def _tagged(self, repository: str) -> set[str]:
+        return {self.digest(f"{repository}:{tag}") for tag in self.tags(repository)} - {""}
+
+    def _delete(self, repository: str, digests: Collection[str]) -> None:
+        for digest in digests:
             self._ask("DELETE", f"/v2/{path_of(repository)}/manifests/{digest}", missing=True)
 
     def remains(self, repository: str) -> bool:
         on_disk = self.storage is not None and self.storage.remains(path_of(repository))
         return on_disk or bool(self.tags(repository))
+
+    def keep(self, repository: str, digests: Collection[str]) -> int:
+        gone = self._tagged(repository) - set(digests)
+        self._delete(repository, gone)
+        if self.storage is not None:
+            self.storage.unlink_unneeded(path_of(repository))
+        return len(gone)
 
     def sweep(self, *, older_than: float) -> int:
         return 0 if self.storage is None else self.storage.sweep(older_than=older_than)

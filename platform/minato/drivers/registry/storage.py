@@ -16,10 +16,12 @@ import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from minato.drivers.registry.names import blobs_of
 from minato.errors import PlatformError
 
 HOLD = 10.0  # seconds aside
-LINKS = ("_layers/sha256", "_manifests/revisions/sha256")
+UNNEEDED = 3600.0
+LAYERS, MANIFESTS = "_layers/sha256", "_manifests/revisions/sha256"
 PARTS = ("_layers", "_manifests", "_uploads")
 SEGMENT = re.compile(r"^[a-z0-9]+(?:[._-]+[a-z0-9]+)*$")
 SWEPT = "_swept"  # no repository's name begins so
@@ -49,6 +51,23 @@ class RegistryStorage:
         """Say whether anything of a repository is on disk."""
         repository = self._repository(path)
         return any((repository / part).exists() for part in PARTS) or (self.aside / _flat(path)).exists()
+
+    def unlink_unneeded(self, path: str, *, older_than: float = UNNEEDED) -> int:
+        """Forget a repository's old links to layers of which no manifest speaks any more; return how many.
+
+        Nobody may push to it meanwhile: a push links to its layers before there is a manifest.
+        """
+        repository = self._repository(path)
+        manifests = [self._blob(entry.name) / "data" for entry in _linked_entries(repository, MANIFESTS)]
+        if not all(data.exists() for data in manifests):
+            return 0  # nobody knows what that one needs
+        needed = {digest.removeprefix("sha256:") for data in manifests for digest in blobs_of(data.read_bytes())}
+        latest = time.time() - older_than
+        links = [entry for entry in _linked_entries(repository, LAYERS) if entry.name not in needed]
+        old = [entry for entry in links if _written(entry, "link") <= latest]
+        for entry in old:
+            shutil.rmtree(entry, ignore_errors=True)
+        return len(old)
 
     def sweep(self, *, older_than: float) -> int:
         """Move aside each blob that nothing links to and that is `older_than` seconds old; return how many."""
@@ -129,11 +148,15 @@ def _flat(path: str) -> str:
 
 def _links(repository: Path) -> set[str]:
     """Return the blobs that a repository links to: its layers, its images' configs, its manifests."""
-    return {blob.name for blob in _entries(repository) if (blob / "link").exists()}
+    return {entry.name for kind in (LAYERS, MANIFESTS) for entry in _linked_entries(repository, kind)}
+
+
+def _linked_entries(repository: Path, kind: str) -> list[Path]:
+    return [entry for entry in _folders(repository / kind) if (entry / "link").exists()]
 
 
 def _entries(repository: Path) -> list[Path]:
-    return [blob for kind in LINKS for blob in _folders(repository / kind)]
+    return [entry for kind in (LAYERS, MANIFESTS) for entry in _folders(repository / kind)]
 
 
 def _folders(place: Path) -> list[Path]:
@@ -143,10 +166,10 @@ def _folders(place: Path) -> list[Path]:
         return []
 
 
-def _written(blob: Path) -> float:
-    """Return when a blob's data was written; one that is just coming or going is new."""
+def _written(entry: Path, what: str = "data") -> float:
+    """Return when a blob's data or a link was written; one that is just coming or going is new."""
     try:
-        return (blob / "data").stat().st_mtime
+        return (entry / what).stat().st_mtime
     except FileNotFoundError:
         return time.time()
 
