@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
@@ -13,10 +14,12 @@ from django.utils.functional import cached_property
 from django.views import View
 
 from apps.access import policy
+from apps.access.policy import Forbidden
 from apps.access.viewer import Viewer
 from apps.accounts.models import User
 from apps.accounts.viewers import viewer_of
 from apps.applications.models import App
+from apps.audit import actions as audit
 from minato.errors import MinatoError
 
 
@@ -33,6 +36,21 @@ class Page(View):
     def fragment(self) -> bool:
         """Whether a live region asks for its own part alone."""
         return self.request.headers.get("X-Fragment") == "1"
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Answer what a member may not do with a 403, and write it down."""
+        try:
+            if request.user.is_authenticated:
+                self.admit()
+            return super().dispatch(request, *args, **kwargs)
+        except Forbidden as error:
+            app = self.__dict__.get("app")
+            about = {"object": app.uid, "label": app.name, "team": app.team.uid} if app else {}
+            audit.record(viewer=self.viewer, action=error.action, result="denied", **about)
+            raise PermissionDenied from error
+
+    def admit(self) -> None:
+        """Find what the address names and ask whether it may be seen, before anything is done."""
 
     def show(self, template: str, status: int = 200, /, **context: Any) -> HttpResponse:
         return render(self.request, template, {"section": self.section, **context}, status=status)
@@ -51,16 +69,16 @@ class AppPage(Page):
             raise Http404
         return found
 
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        if request.user.is_authenticated:
-            policy.require(self.viewer, self.action, self.app.team_id)
-        return super().dispatch(request, *args, **kwargs)
+    def admit(self) -> None:
+        policy.require(self.viewer, self.action, self.app.team_id)
 
 
 def attempt(request: HttpRequest, act: Callable[[], Any]) -> bool:
-    """Do something that may be refused; a refusal becomes a banner on the next page."""
+    """Do something that may be refused; a refusal becomes a banner on the next page, what is not allowed a page."""
     try:
         act()
+    except Forbidden:
+        raise
     except MinatoError as error:
         messages.error(request, "\n".join(error.lines()))
         return False

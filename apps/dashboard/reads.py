@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from apps.access.viewer import Viewer
 from apps.applications.models import App
@@ -30,6 +30,32 @@ TONES = {
     "crashed": "bad",
     "failed": "bad",
 }
+WORDS = {
+    "queued": gettext_lazy("queued"),
+    "building": gettext_lazy("building"),
+    "releasing": gettext_lazy("releasing"),
+    "starting": gettext_lazy("starting"),
+    "switching": gettext_lazy("switching"),
+    "proving": gettext_lazy("proving"),
+    "cancelling": gettext_lazy("cancelling"),
+    "pending": gettext_lazy("pending"),
+    "live": gettext_lazy("live"),
+    "draining": gettext_lazy("draining"),
+    "retired": gettext_lazy("retired"),
+    "done": gettext_lazy("done"),
+    "failed": gettext_lazy("failed"),
+    "cancelled": gettext_lazy("cancelled"),
+    "ready": gettext_lazy("ready"),
+    "created": gettext_lazy("created"),
+    "running": gettext_lazy("running"),
+    "restarting": gettext_lazy("restarting"),
+    "degraded": gettext_lazy("degraded"),
+    "crashed": gettext_lazy("crashed"),
+    "unknown": gettext_lazy("unknown"),
+    "stopped": gettext_lazy("stopped"),
+    "none": gettext_lazy("no release"),
+}
+BUILDS = ("push", "upload", "redeploy")  # kinds of deploy with a build of their own
 RECENT = 10
 SHOWN = 50
 
@@ -37,6 +63,11 @@ SHOWN = 50
 def tone(state: str) -> str:
     """Return the look of a state: ok, busy, warn, bad or mute."""
     return "busy" if state in Deploy.RUNNING or state == "queued" else TONES.get(state, "mute")
+
+
+def word(state: str) -> str:
+    """Return a state in the reader's language."""
+    return str(WORDS.get(state, state))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,18 +82,7 @@ class Status:
 
 def status_of(app: App) -> Status:
     seen = health(app)
-    words = {
-        "running": _("running"),
-        "starting": _("starting"),
-        "degraded": _("degraded"),
-        "crashed": _("crashed"),
-        "unknown": _("unknown"),
-        "stopped": _("stopped"),
-        "none": _("no release"),
-    }
-    return Status(
-        label=words.get(seen.status, seen.status), tone=tone(seen.status), seen=seen.observed_at, why=seen.why
-    )
+    return Status(label=word(seen.status), tone=tone(seen.status), seen=seen.observed_at, why=seen.why)
 
 
 def app_rows(viewer: Viewer) -> list[dict[str, Any]]:
@@ -97,10 +117,13 @@ def app_context(app: App) -> dict[str, Any]:
 def overview(app: App) -> dict[str, Any]:
     context = app_context(app)
     live = context["live"]
+    unfinished = Deploy.objects.filter(app=app).unfinished().order_by("number")
     return {
         **context,
         "release": live.release if live else None,
-        "running": Deploy.objects.filter(app=app, state__in=("queued", *Deploy.RUNNING)).order_by("number").first(),
+        "image": live.release.image.rpartition("@")[2][:19] if live else "",
+        "running": next(iter(toned(unfinished[:1])), None),
+        "waiting": max(0, unfinished.count() - 1),
         "processes": app.processes.order_by("type"),
         "instances": _instances(app),
         "latest": toned(_deploys(app)[:RECENT]),
@@ -114,7 +137,7 @@ def _instances(app: App) -> list[Instance]:
         )
     )
     for row in rows:
-        row.words = _("ready") if row.ready else _(row.state)  # type: ignore[attr-defined]
+        row.words = word("ready" if row.ready else row.state)  # type: ignore[attr-defined]
         row.tone = "ok" if row.ready or not row.check_status else "busy"  # type: ignore[attr-defined]
     return rows
 
@@ -124,10 +147,10 @@ def _deploys(app: App) -> Any:
 
 
 def toned(rows: Iterable[Any]) -> list[Any]:
-    """Give each row the look of its state."""
+    """Give each row the word and the look of its state."""
     listed = list(rows)
     for row in listed:
-        row.tone = tone(row.state)
+        row.tone, row.word = tone(row.state), word(row.state)
     return listed
 
 
@@ -138,11 +161,13 @@ def activity(app: App) -> dict[str, Any]:
 
 def deploy_context(app: App, deploy: Deploy) -> dict[str, Any]:
     toned([deploy])
+    end = deploy.live_at or deploy.finished
     return {
         **app_context(app),
         "deploy": deploy,
         "over": deploy.state in Deploy.OVER,
-        "phases": deploy.build.phases if deploy.build else [],
+        "took": (end - deploy.created).total_seconds() if end else None,
+        "phases": deploy.build.phases if deploy.build and deploy.kind in BUILDS else [],
         "events": f"/api/v1/apps/{app.name}/deploys/{deploy.number}/events",
     }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import deque
 from dataclasses import asdict
 from typing import Any
 
@@ -27,6 +28,7 @@ from minato.values.build import Stack as StackValue
 log = logging.getLogger(__name__)
 MOST_ATTEMPTS = 3
 AGAIN = 1.0  # seconds between two tries while the engine or the registry is away
+REMEMBERED = 200  # of the last lines, so that an error does not say them again
 MARGIN = 10.0  # seconds that a deploy waits longer than its build: the build knows the reason
 
 
@@ -53,6 +55,7 @@ class Job:
         self.phases: list[Phase] = []
         self.stopped: MinatoError | None = None
         self.recorded = False  # the row has its image
+        self.said: deque[str] = deque(maxlen=REMEMBERED)
         self.missed: set[str] = set()  # what was away, and the pusher has been told so
 
     def run(self) -> None:
@@ -107,11 +110,15 @@ class Job:
             registry=self.drivers.registry,
             blobs=self.drivers.blobs,
             config=settings.MINATO,
-            say=self.voice.say,
+            say=self._say,
             phase=self._phase,
             stop=self._stop,
             made=self._succeed,
         )
+
+    def _say(self, kind: str, text: str) -> None:
+        self.said.append(text.rstrip())
+        self.voice.say(kind, text)
 
     def _phase(self, phase: Phase) -> None:
         self.phases.append(phase)
@@ -147,7 +154,8 @@ class Job:
 
     def _fail(self, error: MinatoError) -> None:
         for line in error.evidence.splitlines():
-            self.voice.body(line)
+            if line not in self.said:  # whoever watches has just read the build's own last lines
+                self.voice.body(line)
         self._end("failed", code=error.code[:60], message=error.message, hint=error.hint)
 
     def _end(self, state: str, **fields: Any) -> None:

@@ -105,6 +105,7 @@ SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_AGE = 12 * 3600
 SESSION_COOKIE_NAME = f"minato-{MINATO.ns}"  # cookies ignore ports: two platforms on one machine must not share one
 CSRF_COOKIE_NAME = f"minato-csrf-{MINATO.ns}"
+CSRF_FAILURE_VIEW = "controlplane.pages.no_csrf"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = MINATO.url.startswith("https")
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"

@@ -12,3 +12,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     re_path(r"^api(?:/.*)?$", Nowhere.as_view()),
     path("", include("apps.dashboard.urls")),
 ]
+
+handler400 = "controlplane.pages.bad_request"
+handler403 = "controlplane.pages.forbidden"
+handler404 = "controlplane.pages.not_found"
+handler500 = "controlplane.pages.failed"

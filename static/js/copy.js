@@ -1,11 +1,16 @@
-// <m-copy for="id">: copies the text of an element and says so.
+// <m-copy for="id">: copies the text of an element and says so; where the browser forbids that, selects it.
 class Copy extends HTMLElement {
   connectedCallback() {
     const button = this.querySelector("button");
     button.hidden = false;
     button.addEventListener("click", async () => {
-      const text = document.getElementById(this.getAttribute("for")).innerText;
-      await navigator.clipboard.writeText(text.trim());
+      const source = document.getElementById(this.getAttribute("for"));
+      try {
+        await navigator.clipboard.writeText(source.textContent.trim());
+      } catch {
+        getSelection().selectAllChildren(source);
+        return;
+      }
       const before = button.textContent;
       button.textContent = this.dataset.done;
       setTimeout(() => { button.textContent = before; }, 2000);

@@ -1,15 +1,20 @@
 // What every page loads.
+import "./confirm.js";
 import "./copy.js";
 import "./live.js";
 import "./log.js";
 import "./time.js";
 
-// A deploy's page shows its last state by itself when the story is over.
-document.addEventListener("minato:over", (event) => {
-  if (event.target.hasAttribute("data-live")) setTimeout(() => location.reload(), 400);
+// When a story is over, the head of its page hears it at once.
+document.addEventListener("minato:over", () => {
+  for (const live of document.querySelectorAll("m-live")) live.now();
 });
 // One click, one act.
 document.addEventListener("submit", (event) => {
   const button = event.submitter;
-  if (button) setTimeout(() => { button.disabled = true; }, 0);
+  if (button && !event.defaultPrevented) setTimeout(() => { button.disabled = true; }, 0);
+});
+// A page that comes back from the browser's memory has its buttons again.
+addEventListener("pageshow", (event) => {
+  if (event.persisted) location.reload();
 });

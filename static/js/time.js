@@ -1,8 +1,9 @@
-// <time datetime>: shows the reader's own time with its offset on hover, and "4 s ago" inside when data-age is set.
-const unit = [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]];
+// <time datetime>: shows the reader's own time with its offset on hover, and "4 s ago" inside.
+const sizes = [86400, 3600, 60, 1];
+const units = document.documentElement.dataset.units.split(" "); // day, hour, minute, second in the page's language
 const age = (seconds) => {
-  for (const [name, size] of unit) if (seconds >= size) return `${Math.floor(seconds / size)} ${name}`;
-  return "0 s";
+  const at = sizes.findIndex((size) => seconds >= size);
+  return at < 0 ? `0 ${units[3]}` : `${Math.floor(seconds / sizes[at])} ${units[at]}`;
 };
 const show = () => {
   for (const node of document.querySelectorAll("time[data-ago]")) {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 
+from apps.access.policy import Forbidden
 from apps.accounts.models import Team
 from apps.applications import actions as applications
 from apps.dashboard import reads
@@ -39,6 +40,8 @@ class AppNew(Page):
         try:
             app = applications.create_app(name=name, team=team, viewer=self.viewer)
             secret = applications.first_token(app=app, viewer=self.viewer)
+        except Forbidden:
+            raise
         except MinatoError as error:
             return self._form(name=name, chosen=team.uid, error=error, status=422)
         request.session[f"first:{app.uid}"] = secret
@@ -56,7 +59,7 @@ class AppOverview(AppPage):
     def get(self, request: HttpRequest, app: str) -> HttpResponse:
         context = reads.overview(self.app)
         if self.fragment:
-            answer = self.show("apps/_overview.html", **context)
+            answer = self.show("apps/_overview.html", fresh=True, secret="told" in request.GET, **context)
             first = context["running"]
             if first is not None and first.number == 1:
                 answer["X-Go"] = f"/apps/{self.app.name}/deploys/1"
@@ -70,7 +73,8 @@ class AppActivity(AppPage):
     """Releases and deploys, newest first."""
 
     def get(self, request: HttpRequest, app: str) -> HttpResponse:
-        return self.show("apps/activity.html", **reads.activity(self.app))
+        template = "apps/_activity.html" if self.fragment else "apps/activity.html"
+        return self.show(template, fresh=self.fragment, **reads.activity(self.app))
 
 
 class AppLogs(AppPage):
@@ -79,6 +83,8 @@ class AppLogs(AppPage):
     action = "logs.read"
 
     def get(self, request: HttpRequest, app: str) -> HttpResponse:
+        if self.fragment:
+            return self.show("apps/_logs.html", **reads.app_context(self.app))
         api = f"/api/v1/apps/{self.app.name}/logs"
         return self.show("apps/logs.html", events=api, api=f"{settings.MINATO.url}{api}", **reads.app_context(self.app))
 
@@ -90,4 +96,5 @@ class DeployPage(AppPage):
         deploy = Deploy.objects.filter(app=self.app, number=number).select_related("build", "release", "by").first()
         if deploy is None:
             raise Http404
-        return self.show("apps/deploy.html", **reads.deploy_context(self.app, deploy))
+        template = "apps/_deploy.html" if self.fragment else "apps/deploy.html"
+        return self.show(template, fresh=self.fragment, **reads.deploy_context(self.app, deploy))

@@ -8,6 +8,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 
+from apps.access.policy import Forbidden
 from apps.applications import actions as applications
 from apps.dashboard.page import AppPage, attempt, back
 from apps.dashboard.reads import app_context
@@ -28,6 +29,8 @@ class AppConfig(AppPage):
                 {unset: None} if (unset := request.POST.get("unset")) else dict(parse(lines))
             )
             deploy = actions.set_config(app=self.app, changes=changes, viewer=self.viewer)
+        except Forbidden:
+            raise
         except MinatoError as error:
             return self._page(status=422, error=error, lines=lines)
         if deploy is not None:
@@ -65,6 +68,8 @@ class AppSettings(AppPage):
         changes = {name: request.POST.get(name, "").strip() for name in ("deploy_branch", "check_path")}
         try:
             applications.update_app(app=self.app, changes=changes, viewer=self.viewer)
+        except Forbidden:
+            raise
         except MinatoError as error:
             return self._page(status=422, error=error)
         messages.success(request, _("Saved."))

@@ -114,6 +114,31 @@ def test_an_invitation_sets_a_password_and_works_once(browser, client, harbour):
     assert client.get(path).status_code == 404
 
 
+FRAGMENTS = ["/", "/apps/shop", "/apps/shop/activity", "/apps/shop/logs", "/apps/shop/deploys/1"]
+
+
+@pytest.mark.parametrize("path", FRAGMENTS)
+def test_a_live_region_gets_its_own_part_and_the_head(browser, pushed, path):
+    page = browser.get(path, headers={"X-Fragment": "1"}).content.decode()
+    assert "<html" not in page
+    assert ('data-into="head"' in page) == (path != "/")
+
+
+def test_a_finished_deploy_is_asked_about_no_more(browser, pushed):
+    assert "data-stop" not in browser.get("/apps/shop/deploys/1").content.decode()
+    type(pushed).objects.update(state="failed", code="build:user:failed", message="It broke.", hint="Mend it.")
+    page = browser.get("/apps/shop/deploys/1").content.decode()
+    assert "data-stop" in page
+    assert "It broke." in page
+
+
+def test_the_phase_that_failed_stands_out(browser, pushed):
+    pushed.build.phases = [{"name": "build", "seconds": 1.5, "exit_code": 51}]
+    pushed.build.save()
+    page = browser.get("/apps/shop/deploys/1").content.decode()
+    assert 'data-tone="bad">build 1.50 s · exit code 51' in page
+
+
 def test_the_fragment_of_a_waiting_app_leads_to_its_first_deploy(browser, pushed):
     answer = browser.get("/apps/shop", headers={"X-Fragment": "1"})
     assert answer["X-Go"] == "/apps/shop/deploys/1"
