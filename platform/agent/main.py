@@ -18,8 +18,10 @@ from minato.errors import PlatformError
 from minato.values.config import Config
 from minato.values.router import Observed, RouterState
 
-FAST = 0.15  # seconds between two looks at the router while a server is awaited
-AWAITED = 90.0  # how long a server is awaited that fast: over the boot limit
+EAGER = 0.05  # seconds between two looks at the router while a server is awaited that has just come
+JUST = 5.0  # how long it has just come
+FAST = 0.15  # the same afterwards: a look at 500 servers takes 10 ms
+AWAITED = 90.0  # how long a server is awaited at all: over the boot limit
 SLOW = 1.0
 LIVELY = 0.5  # seconds between two reports while something is awaited
 RETRY = 0.5
@@ -87,10 +89,12 @@ class Agent:
         changed = still != self._before
         if changed:
             self._before, self._moved_at = still, now
-        awaiting = not view.settled and now - self._moved_at < AWAITED
-        lively = now - self._moved_at < self.config.times.prove * 2
+        still_for = now - self._moved_at
+        lively = still_for < self.config.times.prove * 2
         self.reports.give(observed, urgent=changed, period=LIVELY if lively else self.config.times.observe)
-        return FAST if awaiting else min(SLOW, LIVELY if lively else SLOW)
+        if not view.settled and still_for < AWAITED:
+            return EAGER if still_for < JUST else FAST
+        return LIVELY if lively else SLOW
 
     def _guard(self, work: Callable[[], None]) -> None:
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from tests.fixtures.harbour_front import Load, eventually, slot, state
+from tests.fixtures.harbour_front import Load, eventually, free_port, slot, state
 
 
 def ready(stage, number: int) -> bool:
@@ -104,3 +104,15 @@ def test_a_slot_that_is_filled_again_counts_from_nothing(stage):
     stage.wait(lambda _: ready(stage, 1))
     stage.front.get()
     stage.wait(lambda seen: [counts.requests for counts in seen.counts if counts.slot == 1] == [1])
+
+
+def test_an_app_that_binds_late_is_found(stage):
+    """By then its server counts as down, and is asked again and again."""
+    port = free_port("127.0.0.15")
+    stage.want(state(1, None, slot(1, port)))
+    stage.dock.put(slot(1, port).service, "127.0.0.15")
+    stage.wait(lambda seen: [server.check for server in seen.servers] == ["L4CON"])
+    time.sleep(0.4)  # three checks
+    assert not ready(stage, 1)
+    stage.app("late", "127.0.0.15", port)
+    stage.wait(lambda _: ready(stage, 1))

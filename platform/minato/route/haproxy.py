@@ -16,7 +16,8 @@ HOSTS, SLOTS, PATHS, CHECK_HOSTS, PAGES = "hosts.map", "slots.map", "paths.map",
 MAPS = (HOSTS, SLOTS, PATHS, CHECK_HOSTS)  # those that change at run time
 CLOSED = ("H10", "H14", "H80", "H99")  # backends that only answer with a page
 # A new server counts as half up, so its first check comes after `fastinter`; a refused request speeds checks up too.
-CHECK = "check inter 2s fastinter 100ms downinter 250ms rise 1 fall 3 observe layer4 error-limit 1 on-error fastinter"
+# A starting app is down by its third check: then `downinter` is its wait for the next one, part of every push.
+CHECK = "check inter 2s fastinter 100ms downinter 100ms rise 1 fall 3 observe layer4 error-limit 1 on-error fastinter"
 REQUEST_ID = "^[A-Za-z0-9_=+/.:-]{1,128}$"
 # No server up is H10. The converter: the fetch `nbsrv` in a defaults section kills HAProxy 2.6.12 at its first use.
 REFUSED = "be_name,nbsrv,bool,iif(H21,H10)"
