@@ -117,6 +117,14 @@ def test_a_swarm_that_is_not_there_yet_is_an_engine_that_is_away():
     assert caught.value.passes
 
 
+def test_a_stream_that_breaks_off_is_an_engine_that_is_away():
+    from urllib3.exceptions import ProtocolError
+
+    with pytest.raises(PlatformError) as caught, translated():
+        raise ProtocolError("Connection broken: IncompleteRead(0 bytes read)")
+    assert caught.value.passes
+
+
 def test_a_build_waits_for_the_engine_and_begins_anew(world, shop, first):
     tries = []
 

@@ -11,6 +11,7 @@ from typing import Any
 import docker
 import requests
 from docker.errors import APIError, DockerException, NotFound
+from urllib3.exceptions import HTTPError
 
 from minato.errors import PlatformError
 
@@ -41,7 +42,7 @@ def translated() -> Iterator[None]:
             raise away(error.explanation or error) from error
         name = "conflict" if error.status_code == 409 else "refused"
         raise PlatformError(code=f"engine:platform:{name}", message=str(error.explanation or error)) from error
-    except (requests.RequestException, OSError) as error:
+    except (requests.RequestException, HTTPError, OSError) as error:  # docker-py reads streams below requests
         raise away(error) from error
     except DockerException as error:
         raise PlatformError(code="engine:platform:refused", message=str(error)) from error
