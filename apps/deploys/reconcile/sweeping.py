@@ -18,7 +18,7 @@ def registry() -> None:
     """Remove the registry's blobs that no repository links to."""
     swept = drivers(settings.MINATO).registry.sweep(older_than=UNTOUCHED)
     if swept:
-        log.warning("registry: %d blobs belong to no repository: removed", swept)
+        log.info("registry: %d blobs belong to no repository: removed", swept)
 
 
 def sources() -> None:
