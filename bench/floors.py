@@ -22,6 +22,7 @@ from minato.build.analyze import analyze
 from minato.build.build import build
 from minato.build.detect import detect
 from minato.build.export import export
+from minato.build.order import app_last
 from minato.build.restore import restore
 from minato.values.build import BuildPlan
 from minato.values.engine import Container, Exec, Instance, Workload
@@ -90,7 +91,9 @@ class Lifecycle:
         }
         took = {name: self._run(container, command)[0] for name, (container, command) in wanted.items()}
         report = self._run(self.names.trusted, Exec(argv=("cat", places.REPORT)))[1]
-        self.plan = replace(self.plan, previous=f"{self.plan.repository}@{result.digest_of(report)}")
+        repository = self.plan.repository
+        digest = app_last(repository, result.digest_of(report), self.plan.tag, self.place.registry)
+        self.plan = replace(self.plan, previous=f"{repository}@{digest}")
         return {**took, "": sum(took.values())}
 
     def pull(self) -> float:

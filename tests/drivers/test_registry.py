@@ -110,6 +110,16 @@ def test_a_deleted_repository_has_no_manifest_and_no_tag(registry, repository, l
     assert registry.tags(repository) == []
 
 
+def test_a_dropped_image_is_gone_and_another_with_its_layer_stays(registry, repository, layer):
+    gone = registry.push(f"{repository}:one", layers=[layer], config=CONFIG)
+    kept = registry.push(f"{repository}:one", layers=[layer], config={**CONFIG, "os": "plan9"})
+    registry.drop(f"{repository}@{gone}")
+    registry.drop(f"{repository}@{gone}")
+    assert registry.digest(f"{repository}@{gone}") == ""
+    assert registry.digest(f"{repository}:one") == kept
+    assert registry.push(f"{repository}:one", layers=[layer], config=CONFIG) == gone
+
+
 def test_of_the_images_of_a_repository_only_those_that_are_named_are_kept(registry, repository, layer):
     kept = registry.push(f"{repository}:one", layers=[layer], config=CONFIG)
     gone = registry.push(f"{repository}:two", layers=[layer], config={**CONFIG, "os": "plan9"})

@@ -16,6 +16,7 @@ from minato.build.build import build
 from minato.build.detect import detect
 from minato.build.export import export
 from minato.build.lines import CLOSING, Splitter, kind_of
+from minato.build.order import app_last
 from minato.build.restore import restore
 from minato.build.tidy import cleanup
 from minato.build.watch import Watch
@@ -96,7 +97,8 @@ class _Attempt:
         self._phase("restore", restore(), self.names.trusted)
         self._phase("build", build(), self.names.untrusted, loud=True)
         exported = self._export()
-        digest = result.digest_of(self._read(places.REPORT))
+        exporters = result.digest_of(self._read(places.REPORT))
+        digest = app_last(self.plan.repository, exporters, self.plan.tag, self.registry)
         done = result.collect(self.plan, self.registry, digest, exported, self.phases)
         self._succeeded(done)
         return done

@@ -9,6 +9,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from minato.build.order import LIFECYCLE_LABEL
 from minato.drivers.registry import Registry
 from minato.errors import PlatformError, UserError
 from minato.values.build import BuildPlan, BuildResult, Phase
@@ -16,7 +17,6 @@ from minato.values.build import BuildPlan, BuildResult, Phase
 DIGEST = re.compile(r"^sha256:[0-9a-f]{64}$")
 REUSED = re.compile(r"^Reusing layer '")
 BUILD_LABEL = "io.buildpacks.build.metadata"
-LIFECYCLE_LABEL = "io.buildpacks.lifecycle.metadata"
 
 
 def digest_of(report: str) -> str:

@@ -33,6 +33,9 @@ class Registry(Protocol):
 
     def tags(self, repository: str) -> list[str]: ...
 
+    def drop(self, image: str) -> None:
+        """Delete one manifest, named by its digest, with every tag on it; no error if there is none."""
+
     def delete(self, repository: str) -> None:
         """Delete a repository; no error if there is none.
 

@@ -61,6 +61,11 @@ class FakeRegistry:
         path = path_of(repository)
         return sorted(version for where, version in self.manifests if where == path and ":" not in version)
 
+    def drop(self, image: str) -> None:
+        name = parse(image)
+        body = self.manifests.get((name.path, name.version))
+        self.manifests = {key: kept for key, kept in self.manifests.items() if key[0] != name.path or kept != body}
+
     def delete(self, repository: str) -> None:
         path = path_of(repository)
         self.manifests = {key: body for key, body in self.manifests.items() if key[0] != path}

@@ -74,18 +74,22 @@ class OciRegistry:
         answer = self._ask("GET", f"/v2/{path_of(repository)}/tags/list", missing=True)
         return [] if answer is None else sorted(answer.json()["tags"] or [])
 
+    def drop(self, image: str) -> None:
+        name = parse(image)
+        self._delete(name.path, [name.version])
+
     def delete(self, repository: str) -> None:
         if self.storage is not None:
             self.storage.delete(path_of(repository))
             return
-        self._delete(repository, self._tagged(repository))
+        self._delete(path_of(repository), self._tagged(repository))
 
     def _tagged(self, repository: str) -> set[str]:
         return {self.digest(f"{repository}:{tag}") for tag in self.tags(repository)} - {""}
 
-    def _delete(self, repository: str, digests: Collection[str]) -> None:
+    def _delete(self, path: str, digests: Collection[str]) -> None:
         for digest in digests:
-            self._ask("DELETE", f"/v2/{path_of(repository)}/manifests/{digest}", missing=True)
+            self._ask("DELETE", f"/v2/{path}/manifests/{digest}", missing=True)
 
     def remains(self, repository: str) -> bool:
         on_disk = self.storage is not None and self.storage.remains(path_of(repository))
@@ -93,7 +97,7 @@ class OciRegistry:
 
     def keep(self, repository: str, digests: Collection[str]) -> int:
         gone = self._tagged(repository) - set(digests)
-        self._delete(repository, gone)
+        self._delete(path_of(repository), gone)
         if self.storage is not None:
             self.storage.unlink_unneeded(path_of(repository))
         return len(gone)
