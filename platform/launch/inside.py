@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from launch.leftovers import VETH
+from launch.leftovers import VETH, home
 from launch.network import run
 
 RESOLV = Path("/etc/resolv.conf")
 OWN_RUN = Path("/run")
+OWN_TMP = OWN_RUN / "tmp"
 HOST_NAME = "minato-test"
 
 
@@ -58,6 +59,7 @@ def main(argv: list[str]) -> int:
     socket.sethostname(HOST_NAME)
     own_sys()
     own_run(link.resolv)
+    own_tmp(home(link.number) / "tmp")
     bring_up(link)
     return attend(command)
 
@@ -91,6 +93,12 @@ def own_run(resolv: str) -> None:
     own = OWN_RUN / "minato-resolv.conf"
     own.write_text(resolv)
     run("mount", "--bind", str(own), str(target))
+
+
+def own_tmp(folder: Path) -> None:
+    """Show the shell's folder for temporary files at a short path: a Unix socket's path has 107 bytes."""
+    OWN_TMP.mkdir(mode=0o1777)
+    run("mount", "--bind", str(folder), str(OWN_TMP))
 
 
 def attend(command: list[str]) -> int:

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import FrameType
 
 from launch import leftovers
-from launch.inside import Link, passing
+from launch.inside import OWN_TMP, Link, passing
 from launch.network import run, uplink, write_sysctl
 from launch.processes import children
 
@@ -90,7 +90,7 @@ def settings(number: int, outer: Mapping[str, str]) -> dict[str, str]:
         "MINATO_VAR": str(home / "var"),
         "MINATO_ENGINE_HOME": str(home / "engine"),
         "MINATO_TEST_SHELL": str(number),
-        "TMPDIR": str(home / "tmp"),
+        "TMPDIR": str(OWN_TMP),
     }
 
 
@@ -100,7 +100,7 @@ def run_inside(argv: list[str]) -> int:
     number, lock = leftovers.claim()
     with passing(_not_now):  # a second SIGTERM while we tidy up
         try:
-            (leftovers.home(number) / "tmp").mkdir()
+            (leftovers.home(number) / "tmp").mkdir(mode=0o1777)
             return _run(number, argv or [os.environ.get("SHELL", "/bin/bash")])
         finally:
             leftovers.remove(number)
