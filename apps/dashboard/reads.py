@@ -11,7 +11,7 @@ from django.conf import settings
 from django.utils.translation import gettext_lazy
 
 from apps.access.viewer import Viewer
-from apps.applications.models import App
+from apps.applications.models import App, Process
 from apps.deploys.models import Deploy
 from apps.instances.models import Instance
 from apps.monitoring.reads import health
@@ -56,7 +56,7 @@ WORDS = {
     "none": gettext_lazy("no release"),
 }
 BUILDS = ("push", "upload", "redeploy")  # kinds of deploy with a build of their own
-RECENT = 10
+RECENT = 6
 SHOWN = 50
 
 
@@ -124,10 +124,16 @@ def overview(app: App) -> dict[str, Any]:
         "image": live.release.image.rpartition("@")[2][:19] if live else "",
         "running": next(iter(toned(unfinished[:1])), None),
         "waiting": max(0, unfinished.count() - 1),
-        "processes": app.processes.order_by("type"),
+        "processes": _processes(app, live),
         "instances": _instances(app),
         "latest": toned(_deploys(app)[:RECENT]),
     }
+
+
+def _processes(app: App, live: Deploy | None) -> list[Process]:
+    """Return the types that the running release can start; one that failed may have brought others."""
+    there = live.release.processes if live and live.release else {}
+    return [one for one in app.processes.order_by("type") if one.type in there]
 
 
 def _instances(app: App) -> list[Instance]:
@@ -155,8 +161,12 @@ def toned(rows: Iterable[Any]) -> list[Any]:
 
 
 def activity(app: App) -> dict[str, Any]:
-    releases = Release.objects.filter(app=app).select_related("build", "by").order_by("-number")
-    return {**app_context(app), "releases": toned(releases[:SHOWN]), "deploys": toned(_deploys(app)[:SHOWN])}
+    rows = Release.objects.filter(app=app).select_related("build", "by").order_by("-number")
+    releases = toned(rows[:SHOWN])
+    kept = set(Release.objects.kept(app).values_list("pk", flat=True))
+    for one in releases:
+        one.may_return = one.state == "retired" and one.pk in kept
+    return {**app_context(app), "releases": releases, "deploys": toned(_deploys(app)[:SHOWN])}
 
 
 def deploy_context(app: App, deploy: Deploy) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 
+from apps.access import policy
 from apps.access.policy import Forbidden
 from apps.applications import actions as applications
 from apps.dashboard.page import AppPage, attempt, back
@@ -71,12 +72,14 @@ class AppSettings(AppPage):
         except Forbidden:
             raise
         except MinatoError as error:
-            return self._page(status=422, error=error)
+            return self._page(status=422, error=error, typed=changes)
         messages.success(request, _("Saved."))
         return back("app-settings", self.app.name)
 
     def _page(self, status: int = 200, **more: Any) -> HttpResponse:
-        return self.show("apps/settings.html", status, **app_context(self.app), **more)
+        kept = {"deploy_branch": self.app.deploy_branch, "check_path": self.app.check_path}
+        shown = {"typed": kept, "may_delete": policy.allowed(self.viewer, "app.delete", self.app.team_id), **more}
+        return self.show("apps/settings.html", status, **app_context(self.app), **shown)
 
 
 class AppDelete(AppPage):

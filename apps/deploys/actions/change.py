@@ -67,8 +67,8 @@ def _store(app: App, changes: Mapping[str, str | None]) -> None:
 def scale(*, app: App, changes: Sequence[Change], viewer: Viewer) -> Deploy:
     """Change how many of each process type run, and how big they are. Raises UserError for what is not possible."""
     require(viewer, "app.scale", app.team_id)
-    _live_release(app)
-    adjust(app.formation(), changes)
+    there = _live_release(app).processes  # a release that failed may have left types that nothing can start
+    adjust([one for one in app.formation() if one.type in there], changes)
     shown = " ".join(f"{kind}{amount}{':' + size if size else ''}" for kind, amount, size in changes)
     progress = {"changes": [list(change) for change in changes]}
     return queue(

@@ -22,6 +22,7 @@ from minato.errors import MinatoError, PlatformError, UserError
 from minato.schedule.ready import ENGINE_GRACE, SLOTTED, Seen, Verdict, judge, why_not
 from minato.values.engine import Task
 
+NOT_FOUND = 127
 ASK_ENGINE = 0.5  # seconds between two looks at Swarm's tasks
 TAIL = 20  # lines of a crashed process
 
@@ -139,8 +140,15 @@ def crashed(hold: Hold, last: Seen) -> MinatoError:
         message=_("%(process)s exits with code %(code)s%(memory)s")
         % {"process": last.process, "code": code, "memory": memory},
         evidence="\n".join(last_lines(hold, last)),
-        hint=_("Any exit of a long-running process counts as a crash. The old release goes on serving."),
+        hint=_hint(last.exit_code),
     )
+
+
+def _hint(exit_code: int | None) -> str:
+    """Return what to do about a process that exits; 127 is the shell's word for a command that is not there."""
+    if exit_code == NOT_FOUND:
+        return _("Its command is not in the image: add what brings it to requirements.txt, or correct the Procfile.")
+    return _("Any exit of a long-running process counts as a crash. The old release goes on serving.")
 
 
 def last_lines(hold: Hold, last: Seen) -> list[str]:

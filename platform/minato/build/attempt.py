@@ -113,7 +113,8 @@ class _Attempt:
 
     def _succeeded(self, done: BuildResult) -> None:
         took = time.monotonic() - self.watch.began
-        reused = f", {done.reused_layers} layers reused" if done.reused_layers else ""
+        layers = "1 layer" if done.reused_layers == 1 else f"{done.reused_layers} layers"
+        reused = f", {layers} reused" if done.reused_layers else ""
         self.say("head", f"Build succeeded in {took:.1f}s (image {_short(done.digest)}{reused})")
 
     def _preflight(self) -> None:
