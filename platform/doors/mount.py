@@ -8,6 +8,7 @@ import logging
 from typing import Protocol
 
 from doors import Application, Receive, Scope, Send
+from doors.bounds import Bounded
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +34,7 @@ class Doors:
     """Tries each door in order; Django has the rest."""
 
     def __init__(self, django: Application, doors: list[Door] | None = None) -> None:
-        self._django = django
+        self._django = Bounded(django)
         self.doors = doors if doors is not None else [_open(module, name) for module, name in DOORS if _there(module)]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

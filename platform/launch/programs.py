@@ -44,28 +44,12 @@ def control(config: Config) -> list[Program]:
     worker = (*celery, "worker", "--loglevel", "info", "--without-gossip", "--without-mingle")
     schedule = str(config.var / "data/celerybeat-schedule")
     return [
-        Program(name="web", argv=_python("-m", "uvicorn", "controlplane.asgi:application", *_web(config)), stop=6),
+        Program(name="web", argv=_python("-m", "doors"), stop=6),
         Program(name="worker", argv=(*worker, "-n", "worker@%h", "-Q", "deploy,default", "-c", "4"), stop=6),
         Program(name="builder", argv=(*worker, "-n", "builder@%h", "-Q", "build", "-c", "2"), stop=6),
         Program(name="beat", argv=(*celery, "beat", "--loglevel", "info", "--pidfile=", "-s", schedule), stop=6),
         Program(name="reconciler", argv=_python("manage.py", "reconcile"), stop=6),
     ]
-
-
-def _web(config: Config) -> list[str]:
-    """Return uvicorn's options: live streams are cut after 3 s of a stop, or they would hold it for ever."""
-    tls = ["--ssl-certfile", config.tls_cert, "--ssl-keyfile", config.tls_key] if config.tls_cert else []
-    place = ["--host", config.bind, "--port", str(config.ports.web)]
-    manners = [
-        "--no-access-log",
-        "--no-server-header",
-        "--no-proxy-headers",  # nobody in front: an address that a client claims is not one
-        "--timeout-graceful-shutdown",
-        "3",
-        "--timeout-keep-alive",
-        "75",
-    ]
-    return [*place, *tls, *manners]
 
 
 def of_group(config: Config, group: str) -> list[Program]:

@@ -27,6 +27,7 @@ from doors.git import GitDoor
 from doors.git_process import Patience
 from doors.mount import Doors
 from doors.uploads import UploadDoor
+from doors.wire import Careful
 from minato.receive.transcript import Outcome
 
 ALICE = Viewer(user_id=1, uid="u_alice", label="alice", via="git", teams={1: "admin"})
@@ -93,7 +94,7 @@ class Served:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
-        settings = uvicorn.Config(doors, host="127.0.0.1", port=self.port, log_level="warning", lifespan="on")
+        settings = uvicorn.Config(doors, port=self.port, http=Careful, log_level="warning", lifespan="on")
         self.server = uvicorn.Server(settings)
         self.thread = threading.Thread(target=self.server.run, daemon=True)
 
