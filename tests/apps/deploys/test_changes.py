@@ -119,6 +119,13 @@ def test_scale_down_starts_a_new_service_beside_the_old_one(world, shop, first):
     assert Release.objects.count() == 1
 
 
+def test_a_type_that_only_a_failed_release_had_cannot_be_scaled(world, shop, first):
+    shop.processes.create(type="clock", quantity=0)
+    with pytest.raises(UserError) as refused:
+        scale(world, shop, ("clock", "+1", None))
+    assert "clock" in refused.value.message
+
+
 def test_another_size_starts_new_services(world, shop, first):
     deploy = scale(world, shop, ("web", "=1", "large"))
     assert deploy.state == "live"
