@@ -20,6 +20,7 @@ from minato.errors import PlatformError
 from minato.values.build import Stack
 from minato.values.config import Config
 
+ROOT = Path(__file__).resolve().parents[1]
 REMOVAL = 90.0  # seconds that a deleted app's services may take to go
 TRIES = 5
 
@@ -45,7 +46,8 @@ class Place:
     @functools.cached_property
     def config(self) -> Config:
         var = self.file.resolve().parent
-        root = os.environ.get("MINATO_ROOT", str(var.parent))
+        beside = var.parent if (var.parent / "manage.py").exists() else ROOT
+        root = os.environ.get("MINATO_ROOT", str(beside))
         settings = {"MINATO_ROOT": root, "MINATO_VAR": str(var), "MINATO_PORT": str(self.run["ports"]["web"])}
         config = Config.from_env({**os.environ, **settings})
         if vars(config.ports) != self.run["ports"]:

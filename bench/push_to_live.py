@@ -21,12 +21,11 @@ from types import FrameType
 
 from bench import floors, machine, page
 from bench.figures import Figures, Row, table
-from bench.place import Place
+from bench.place import ROOT, Place
 from bench.pushes import Checkout, Pushed, new_word
 from minato.errors import MinatoError
 from minato.values.config import Config
 
-ROOT = Path(__file__).resolve().parents[1]
 PHASES = ("analyze", "detect", "restore", "build", "export")
 SERVED = ("floor git", "floor phases", "floor pull", "floor service")
 ROWS = (
@@ -51,8 +50,12 @@ ROWS = (
     Row("last word: served to the end of `git push`", "last word"),
     Row("whole `git push`", "whole push"),
     Row("**first push of a new app, to served**", "first: to served", "`uv pip install`, empty cache", ("floor uv",)),
+    Row("– receive", "first: receive"),
     Row("– its build", "first: build", "the same", ("floor uv",)),
-    Row("– of which the phase build", "first: build: build", "the same", ("floor uv",)),
+    Row("– – of which containers, source in, analyze", "first: build: prepare"),
+    Row("– – of which the phase build", "first: build: build", "the same", ("floor uv",)),
+    Row("– – of which export", "first: build: export"),
+    Row("– release and schedule, every layer pulled", "first: release+schedule"),
 )
 
 
