@@ -133,7 +133,10 @@ def overview(app: App) -> dict[str, Any]:
 def _processes(app: App, live: Deploy | None) -> list[Process]:
     """Return the types that the running release can start; one that failed may have brought others."""
     there = live.release.processes if live and live.release else {}
-    return [one for one in app.processes.order_by("type") if one.type in there]
+    rows = [one for one in app.processes.order_by("type") if one.type in there]
+    for one in rows:
+        one.last_words = "\n".join(one.crash_lines)  # type: ignore[attr-defined]
+    return rows
 
 
 def _instances(app: App) -> list[Instance]:

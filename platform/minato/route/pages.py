@@ -17,7 +17,7 @@ class Page:
     then: str
 
 
-OWNER = "If it is your app, its log tells why: open its page, or type: minato logs"
+OWNER = "If it is your app, its log tells why: open the app in Minato, Logs."
 PAGES: Mapping[str, Page] = {
     "unknown": Page(
         404,

@@ -6,6 +6,7 @@ import re
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from apps.accounts.models import Team, Token
 from apps.applications.models import App
@@ -130,6 +131,13 @@ def test_a_finished_deploy_is_asked_about_no_more(browser, pushed):
     page = browser.get("/apps/shop/deploys/1").content.decode()
     assert "data-stop" in page
     assert "It broke." in page
+
+
+def test_no_page_shows_the_words_of_its_template(browser, pushed, shop):
+    shop.processes.create(type="web", quantity=1, crashed_at=timezone.now(), crash_exit_code=3, crash_lines=["a", "b"])
+    for path in PAGES:
+        page = browser.get(path).content.decode()
+        assert "{{" not in page and "{%" not in page, path
 
 
 def test_the_phase_that_failed_stands_out(browser, pushed):
