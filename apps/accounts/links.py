@@ -25,8 +25,9 @@ LIFE = timedelta(hours=24)
 
 def find(secret: str) -> OneTimeLink | None:
     """Return the link if it still works."""
-    rows = OneTimeLink.objects.select_related("user", "team")
-    return rows.filter(sha256=_digest(secret), used_at__isnull=True, expires_at__gt=timezone.now()).first()
+    rows = OneTimeLink.objects.select_related("user", "team", "by")
+    link = rows.filter(sha256=_digest(secret), used_at__isnull=True, expires_at__gt=timezone.now()).first()
+    return link if link is not None and _still_holds(link) else None
 
 
 def consume(secret: str, *, password: str) -> User | None:
@@ -92,6 +93,15 @@ def _make(**fields: object) -> tuple[OneTimeLink, str]:
     secret = secrets.token_urlsafe(32)
     link = OneTimeLink.objects.create(sha256=_digest(secret), expires_at=timezone.now() + LIFE, **fields)
     return link, f"{settings.MINATO.url}/welcome/{secret}"
+
+
+def _still_holds(link: OneTimeLink) -> bool:
+    """An invitation ends with the right of whoever made it: nobody comes back by a link of their own."""
+    if link.kind != "invite":
+        return True
+    if link.team is None or link.by is None or not link.by.is_active:
+        return False
+    return policy.allowed(viewer_of(link.by, via="page"), "team.admin", link.team.pk)
 
 
 def _use(link: OneTimeLink) -> bool:

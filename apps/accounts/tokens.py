@@ -7,7 +7,7 @@ import re
 import secrets
 import zlib
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from django.db import transaction
@@ -48,7 +48,8 @@ def make(
 ) -> tuple[Token, str]:
     """Return a new token and its secret, which nobody sees again.
 
-    `viewer` is who asks (None: the platform): a token makes none wider than itself. Raises UserError `token:user:*`.
+    `viewer` is who asks (None: the platform): a token makes none wider than itself, and none
+    that outlives it. Raises UserError `token:user:*`.
     """
     wanted = _scopes(scopes)
     if not 1 <= days <= LONGEST_DAYS:
@@ -57,6 +58,7 @@ def make(
     if viewer is not None:
         _require_not_wider(viewer, wanted)
     secret = _new_secret()
+    until = _until(days, viewer)
     with transaction.atomic():
         token = Token.objects.create(
             user=user,
@@ -65,7 +67,7 @@ def make(
             sha256=_digest(secret),
             scopes=wanted,
             app_uid=app.uid if app else "",
-            expires_at=timezone.now() + timedelta(days=days),
+            expires_at=until,
         )
         detail = {"scopes": wanted, "days": days, "app": token.app_uid, "for": user.username}
         audit.record(viewer=viewer, action="token.make", object=token.uid, label=token.name, detail=detail)
@@ -119,6 +121,13 @@ def _require_not_wider(viewer: Viewer, scopes: list[str]) -> None:
     policy.require_scope(viewer, "admin", "token.make")
     if wider := [scope for scope in scopes if scope not in viewer.scopes]:
         raise policy.forbidden(viewer, "token.make", ", ".join(wider))
+
+
+def _until(days: int, viewer: Viewer | None) -> datetime:
+    """Return when a new token ends: whoever found an old one does not keep its rights longer by it."""
+    wanted = timezone.now() + timedelta(days=days)
+    parent = Token.objects.filter(uid=viewer.token).first() if viewer is not None and viewer.token else None
+    return wanted if parent is None else min(wanted, parent.expires_at)
 
 
 def _new_secret() -> str:

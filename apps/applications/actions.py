@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Mapping
 
 from django.conf import settings
@@ -19,6 +20,7 @@ from minato.errors import UserError
 from minato.values import names
 
 FIRST_SCOPES = ("read", "deploy")
+SHOWN = "first-token"  # what it is sealed for; no config var can have this name
 
 
 def create_app(*, name: str, team: Team, viewer: Viewer) -> App:
@@ -58,6 +60,20 @@ def first_token(*, app: App, viewer: Viewer) -> str:
     user = User.objects.get(pk=viewer.user_id)
     scopes = [scope for scope in FIRST_SCOPES if scope in viewer.scopes]
     return tokens.make(user=user, name=app.name, scopes=scopes, app=app, viewer=viewer)[1] if scopes else ""
+
+
+def keep_first_token(app: App, secret: str) -> str:
+    """Return a first token sealed, for the row of a session: there it waits to be shown once."""
+    sealed = drivers(settings.MINATO).seal.seal(secret, app=app.uid, key=SHOWN, version=0, wrapped=bytes(app.key))
+    return base64.b64encode(sealed).decode()
+
+
+def kept_first_token(app: App, kept: str) -> str:
+    """Return what was kept, or "" for nothing."""
+    if not kept:
+        return ""
+    sealed = base64.b64decode(kept)
+    return drivers(settings.MINATO).seal.open(sealed, app=app.uid, key=SHOWN, version=0, wrapped=bytes(app.key))
 
 
 def update_app(*, app: App, changes: Mapping[str, str], viewer: Viewer) -> App:

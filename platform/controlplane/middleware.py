@@ -48,4 +48,6 @@ def _enter(request: HttpRequest) -> Client:
 
 def _leave(response: HttpResponse, client: Client) -> HttpResponse:
     response[HEADER] = client.request_id
+    if not response.has_header("Cache-Control"):
+        response["Cache-Control"] = "no-store"  # pages show tokens and links once: no cache keeps them
     return response

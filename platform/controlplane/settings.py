@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from controlplane.keys import secret_key
 from minato.values.config import Config
 
@@ -10,9 +12,8 @@ BASE_DIR = MINATO.root
 
 DEBUG = False
 SECRET_KEY = secret_key(MINATO)
-ALLOWED_HOSTS = (
-    ["*"] if MINATO.bind in ("127.0.0.1", "localhost", "::1") else [MINATO.url.split("://")[1].split(":")[0]]
-)
+# A name that a stranger lets resolve to 127.0.0.1 is none of ours: pages of theirs would be of our origin.
+ALLOWED_HOSTS = [urlsplit(MINATO.url).hostname or "", "127.0.0.1", "localhost", "[::1]"]
 CSRF_TRUSTED_ORIGINS = [MINATO.url]
 USE_X_FORWARDED_HOST = False
 
@@ -94,6 +95,7 @@ AUTHENTICATION_BACKENDS = ["apps.accounts.signin.GuardedBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.ScryptPasswordHasher"]
 LOGIN_URL = "login"
@@ -103,8 +105,10 @@ LOGOUT_REDIRECT_URL = "/login"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_AGE = 12 * 3600
-SESSION_COOKIE_NAME = f"minato-{MINATO.ns}"  # cookies ignore ports: two platforms on one machine must not share one
-CSRF_COOKIE_NAME = f"minato-csrf-{MINATO.ns}"
+# Under `__Host-` no app on a sister host can set one; a browser takes the prefix with TLS alone.
+_PREFIX = "__Host-" if MINATO.url.startswith("https") else ""
+SESSION_COOKIE_NAME = f"{_PREFIX}minato-{MINATO.ns}"  # cookies ignore ports: two platforms must not share one
+CSRF_COOKIE_NAME = f"{_PREFIX}minato-csrf-{MINATO.ns}"
 CSRF_FAILURE_VIEW = "controlplane.pages.no_csrf"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = MINATO.url.startswith("https")
 SECURE_REFERRER_POLICY = "same-origin"

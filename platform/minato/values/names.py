@@ -31,7 +31,8 @@ def app_name_fault(name: str) -> str:
 
 
 def is_user_name(name: str) -> bool:
-    return USER.fullmatch(name) is not None
+    """Say whether somebody may be called so: not as the platform in the audit log, and not like a public id."""
+    return USER.fullmatch(name) is not None and name not in RESERVED and not name.startswith("u_")
 
 
 def is_branch(name: str) -> bool:

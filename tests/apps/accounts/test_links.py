@@ -121,3 +121,19 @@ def test_a_team_has_a_name_of_its_own(viewer, harbour):
 def test_the_operator_is_made_once(db):
     assert operators.ensure()[1] is True
     assert operators.ensure()[1] is False
+
+
+def test_an_invitation_ends_with_the_right_of_whoever_made_it(viewer, harbour, alice, bob):
+    secret = secret_of(links.invite(team=harbour, username="dan", role="admin", viewer=viewer))
+    teams.set_member(team=harbour, username="bob", role="admin", viewer=viewer)
+    teams.remove_member(team=harbour, user_uid=alice.uid, viewer=viewer_of(bob, via="page"))
+    assert links.find(secret) is None
+    assert links.consume(secret, password=PASSWORD) is None
+    assert not User.objects.filter(username="dan").exists()
+
+
+@pytest.mark.parametrize("name", ["minato", "system", "root", "admin", "operators", "u_7k2mq12345"])
+def test_nobody_is_called_like_the_platform_or_like_an_id(viewer, harbour, name):
+    with pytest.raises(UserError) as caught:
+        links.invite(team=harbour, username=name, viewer=viewer)
+    assert caught.value.code == "invite:user:bad-name"

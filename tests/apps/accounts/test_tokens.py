@@ -95,6 +95,14 @@ def test_a_token_makes_no_wider_token(alice):
     assert caught.value.code == "access:user:forbidden"
 
 
+def test_a_token_makes_none_that_outlives_it(alice):
+    short, _secret = tokens.make(user=alice, name="ci", scopes=["admin"], days=1)
+    made, _secret = tokens.make(
+        user=alice, name="x", scopes=["admin"], days=365, viewer=viewer_of(alice, via="api", token=short)
+    )
+    assert made.expires_at == short.expires_at
+
+
 def test_a_token_without_admin_or_bound_to_an_app_makes_none(alice, shop):
     plain = viewer_of(alice, via="api", token=tokens.make(user=alice, name="ci", scopes=["read"])[0])
     bound = viewer_of(alice, via="api", token=tokens.make(user=alice, name="ci", scopes=["admin"], app=shop)[0])
