@@ -6,7 +6,6 @@ import asyncio
 import base64
 import logging
 import re
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from doors.git_process import BODY, Exchange, Patience, whole_output
 from doors.hook import Hooks, Push
 from doors.hook_push import Pushes
 from doors.http import answer, begin, declared_length, header, text
+from doors.turns import Turns, full
 from minato.drivers.git import commands
 from minato.drivers.git.cli import sweep
 from minato.drivers.wiring import drivers
@@ -37,11 +37,8 @@ LFS_BATCH = "info/lfs/objects/batch"
 PATH = re.compile(rf"^/git/([a-z0-9_-]{{1,40}})\.git/(info/refs|git-receive-pack|git-upload-pack|{LFS_BATCH})\Z")
 METHODS = {"info/refs": "GET"}
 ACTIONS = {"receive-pack": "app.deploy", "upload-pack": "app.read"}
-UPLOADS = 16
-"""Requests that unpack or pack at once; a push that only waits for its deploy is not one of them."""
-
-SPARE = 1024**3
-"""Bytes that must be free before a push may begin."""
+UPLOADS, OF_ONE = 16, 4
+"""Requests that unpack or pack at once, and those of one person; a push that only waits for its deploy is none."""
 
 LFS = "Git LFS is not supported: store the files in git itself (`git lfs migrate export`), then push again."
 
@@ -68,7 +65,11 @@ class GitDoor:
     """Tests hand in a Config, a Desk and shorter patience."""
 
     def __init__(
-        self, config: Config | None = None, desk: Desk | None = None, patience: Patience | None = None
+        self,
+        config: Config | None = None,
+        desk: Desk | None = None,
+        patience: Patience | None = None,
+        turns: Turns | None = None,
     ) -> None:
         self._config: Config = config or settings.MINATO
         self._desk = desk or Desk()
@@ -76,7 +77,7 @@ class GitDoor:
         self._git = drivers(self._config).git
         pushes = Pushes(desk=self._desk, git=self._git, blobs=drivers(self._config).blobs, url=self._config.url)
         self._hooks = Hooks(self._config, pushes.decide)
-        self._slots = asyncio.Semaphore(UPLOADS)
+        self._turns = turns or Turns(most=UPLOADS, each=OF_ONE)
 
     def matches(self, path: str) -> bool:
         return path.startswith("/git/")
@@ -146,14 +147,15 @@ class GitDoor:
             self._require_room()
         version = commands.protocol(header(scope, "git-protocol"))
         argv = commands.service(request.service, request.repository, self._hooks.folder, advertise=True)
-        async with self._slots:
+        with self._slot(request) as slot:
+            await slot.take()
             refs = await whole_output(argv, version)
         plain = request.service == "receive-pack" or "version=2" not in version.get("GIT_PROTOCOL", "").split(":")
         body = (announcement(request.service) if plain else b"") + refs
         await answer(send, 200, body, kind(request.service, "advertisement"))
 
     def _require_room(self) -> None:
-        if shutil.disk_usage(self._config.repos).free < SPARE:
+        if full(self._config.repos):
             raise Refusal(507, "The platform's storage is full: nothing can be received until an operator makes room.")
 
     async def _exchange(self, request: Request, scope: Scope, receive: Receive, send: Send) -> None:
@@ -162,9 +164,11 @@ class GitDoor:
         if declared_length(scope) > BODY:
             raise Refusal(413, f"A push may be {commands.PACK_LIMIT // 1024**2} MiB large, no more.")
         packed = gzipped(header(scope, "content-encoding"))
+        if request.service == "receive-pack":
+            self._require_room()
         await self._hooks.ensure()
         push = Push(target=request.target, viewer=request.viewer, repository=request.repository)
-        with self._hooks.admit(push) as env, self._slot() as slot:
+        with self._hooks.admit(push) as env, self._slot(request) as slot:
             await slot.take()
             exchange = Exchange(
                 argv=commands.service(request.service, request.repository, self._hooks.folder, advertise=False),
@@ -179,8 +183,8 @@ class GitDoor:
             await exchange.run(receive, send)
 
     @contextmanager
-    def _slot(self) -> Iterator[Slot]:
-        slot = Slot(self._slots)
+    def _slot(self, request: Request) -> Iterator[Slot]:
+        slot = Slot(self._turns, request.viewer.user_id)
         try:
             yield slot
         finally:
@@ -190,12 +194,12 @@ class GitDoor:
 class Slot:
     """One place among those that unpack; given back once."""
 
-    def __init__(self, slots: asyncio.Semaphore) -> None:
-        self._slots, self._held = slots, False
+    def __init__(self, turns: Turns, who: int) -> None:
+        self._turns, self._who, self._held = turns, who, False
 
     async def take(self) -> None:
         try:
-            await asyncio.wait_for(self._slots.acquire(), 60)
+            await self._turns.take(self._who)
         except TimeoutError:
             raise Refusal(503, "Too many pushes at once; try again in 30 s.", ("Retry-After", "30")) from None
         self._held = True
@@ -203,7 +207,7 @@ class Slot:
     def give(self) -> None:
         if self._held:
             self._held = False
-            self._slots.release()
+            self._turns.give(self._who)
 
 
 def nothing() -> Refusal:

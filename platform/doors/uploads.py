@@ -11,6 +11,8 @@ import binascii
 import hashlib
 import logging
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import orjson
@@ -21,6 +23,7 @@ from doors import Receive, Scope, Send
 from doors.database import ask
 from doors.desk import Desk, Started, Target
 from doors.http import answer, declared_length, header, problem, request_id
+from doors.turns import Turns, full
 from minato.drivers.normaliser import normalise
 from minato.drivers.wiring import drivers
 from minato.errors import MinatoError, PlatformError, UserError
@@ -34,7 +37,8 @@ LIMIT = 512 * 1024**2
 KINDS = frozenset({"application/octet-stream", "application/gzip", "application/x-tar", "application/zip"})
 KEY = re.compile(r"^[\x21-\x7e]{1,80}\Z")
 DIGEST = re.compile(r"(?:^|,)\s*sha-256=:([A-Za-z0-9+/=]+):")
-AT_ONCE = 2
+AT_ONCE = 2  # archives that are read
+ARRIVING, OF_ONE = 16, 4  # archives that are received, and those of one person
 
 STATUS = {
     "receive:user:too-large": 413,
@@ -44,6 +48,7 @@ STATUS = {
     "receive:user:digest": 400,
     "receive:user:idempotency-key": 400,
     "receive:user:slow": 408,
+    "receive:platform:busy": 503,
     "receive:platform:storage-full": 507,
     "access:user:forbidden": 403,
     "app:user:not-found": 404,
@@ -54,11 +59,12 @@ STATUS = {
 class UploadDoor:
     """Tests hand in a Config and a Desk."""
 
-    def __init__(self, config: Config | None = None, desk: Desk | None = None) -> None:
+    def __init__(self, config: Config | None = None, desk: Desk | None = None, turns: Turns | None = None) -> None:
         self._config: Config = config or settings.MINATO
         self._desk = desk or Desk()
         self._blobs = drivers(self._config).blobs
         self._reading = asyncio.Semaphore(AT_ONCE)
+        self._turns = turns or Turns(most=ARRIVING, each=OF_ONE)
 
     def matches(self, path: str) -> bool:
         return PATH.match(path) is not None
@@ -67,7 +73,8 @@ class UploadDoor:
         request = request_id(scope)
         try:
             target, viewer = await self._admit(scope)
-            started = await self._take(scope, receive, target, viewer)
+            async with self._turn(viewer):
+                started = await self._take(scope, receive, target, viewer)
         except Exception as error:
             await self._refuse(send, error, request)
         else:
@@ -110,6 +117,21 @@ class UploadDoor:
             await ask(self._desk.denied, viewer, target, "app.deploy")
             raise
 
+    @asynccontextmanager
+    async def _turn(self, viewer: Viewer) -> AsyncIterator[None]:
+        """Hold a place among the archives that are received. Raises PlatformError."""
+        try:
+            await self._turns.take(viewer.user_id)
+        except TimeoutError:
+            message = "Too many uploads at once."
+            raise PlatformError(code="receive:platform:busy", message=message, hint="Try again in 30 s.") from None
+        try:
+            if full(self._config.blobs):
+                raise storage_full()
+            yield
+        finally:
+            self._turns.give(viewer.user_id)
+
     async def _take(self, scope: Scope, receive: Receive, target: Target, viewer: Viewer) -> Started:
         """Receive, normalise, store, deploy. Nothing is left of what was refused."""
         archive = await asyncio.to_thread(self._blobs.scratch)
@@ -134,8 +156,7 @@ class UploadDoor:
         except TimeoutError:
             raise UserError(code="receive:user:slow", message="The upload took too long or stood still.") from None
         except OSError as error:
-            full = "The platform's storage is full."
-            raise PlatformError(code="receive:platform:storage-full", message=full) from error
+            raise storage_full() from error
 
     async def _body(self, archive: Path, receive: Receive) -> bytes:
         digest, size, more = hashlib.sha256(), 0, True
@@ -179,6 +200,10 @@ def check_digest(scope: Scope, digest: bytes) -> None:
     if not same:
         message = "What arrived is not what Content-Digest promised."
         raise UserError(code="receive:user:digest", message=message, hint="Send it again.")
+
+
+def storage_full() -> PlatformError:
+    return PlatformError(code="receive:platform:storage-full", message="The platform's storage is full.")
 
 
 def too_large() -> UserError:

@@ -33,7 +33,8 @@ from minato.receive.transcript import Outcome
 ALICE = Viewer(user_id=1, uid="u_alice", label="alice", via="git", teams={1: "admin"})
 READER = Viewer(user_id=1, uid="u_alice", label="alice", via="git", teams={1: "admin"}, scopes=frozenset({"read"}))
 BOB = Viewer(user_id=2, uid="u_bob", label="bob", via="git", teams={2: "admin"})
-TOKENS = {"alice-token": ALICE, "reader-token": READER, "bob-token": BOB}
+CAROL = Viewer(user_id=3, uid="u_carol", label="carol", via="git", teams={1: "admin"}, operator=True)
+TOKENS = {"carol-token": CAROL, "alice-token": ALICE, "reader-token": READER, "bob-token": BOB}
 SHOP = Target(uid="a_shopshopsh", name="shop", team=1, deploys_from=lambda branch: branch in ("main", "master"))
 
 Entry = tuple[str, dict[str, str]]
