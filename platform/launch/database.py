@@ -24,7 +24,9 @@ def migrate(config: Config) -> None:
     record(config).write_text(wanted)
     if copy:
         say(f"the database was copied to {copy} before it was migrated; the way back:")
-        say(f"make stop && cp {copy} {_file(config)} && git checkout <the older commit> && make run")
+        file = _file(config)  # a log of the newer database must not be played into the older one
+        back = f"rm -f {file}-wal {file}-shm && cp {copy} {file} && git checkout <the older commit>"
+        say(f"make stop && {back} && make run")
 
 
 def schema_version(config: Config) -> str:
@@ -53,7 +55,7 @@ def record(config: Config) -> Path:
 
 
 def _recorded(config: Config) -> str:
-    return record(config).read_text() if record(config).exists() else ""
+    return record(config).read_text().strip() if record(config).exists() else ""
 
 
 def _file(config: Config) -> Path:
