@@ -19,6 +19,10 @@ CLOSED = ("H10", "H14", "H80", "H99")  # backends that only answer with a page
 # A starting app is down by its third check: then `downinter` is its wait for the next one, part of every push.
 CHECK = "check inter 2s fastinter 100ms downinter 100ms rise 1 fall 3 observe layer4 error-limit 1 on-error fastinter"
 REQUEST_ID = "^[A-Za-z0-9_=+/.:-]{1,128}$"
+# Where a Host goes on after its name (`shop.example:80@evil.example`), an app may build links from the whole of it.
+SANE_HOST = "^[A-Za-z0-9.-]+(:[0-9]{1,5})?$"
+# What the router alone says. Servers that follow CGI read `X_Forwarded_Proto` as `X-Forwarded-Proto`.
+OURS = "^(forwarded|proxy|x[-_]real[-_]ip|x[-_]forwarded[-_].*|x_request[-_]id|x-request_id)$"
 # No server up is H10. The converter: the fetch `nbsrv` in a defaults section kills HAProxy 2.6.12 at its first use.
 REFUSED = "be_name,nbsrv,bool,iif(H21,H10)"
 # What may be asked twice without harm (RFC 9110 9.2.2): an app that dies over a POST must not get it again.
@@ -137,19 +141,19 @@ def _frontend(settings: Settings) -> str:
   acl one-id req.hdr_cnt(x-request-id) 1
   acl sane-id req.hdr(x-request-id) -m reg {REQUEST_ID}
   acl text var(txn.form) -m str text
-  acl forwarded req.fhdr(x-forwarded-for) -m found
+  acl sane-host req.hdr(host) -m reg {SANE_HOST}
   http-request set-header X-Request-ID %[uuid()] unless one-id sane-id
   http-request set-var(txn.id) req.hdr(x-request-id)
-  http-request del-header Forwarded
-  http-request del-header Proxy
-  http-request set-header X-Forwarded-For "%[req.fhdr(x-forwarded-for)], %[src]" if forwarded
-  http-request set-header X-Forwarded-For %[src] unless forwarded
+  http-request set-var(txn.came) req.fhdr(x-forwarded-for)
+  http-request del-header '{OURS}' -m reg
+  http-request set-header X-Forwarded-For "%[var(txn.came)], %[src]" if {{ var(txn.came) -m found }}
+  http-request set-header X-Forwarded-For %[src] unless {{ var(txn.came) -m found }}
   http-request set-header X-Forwarded-Proto {scheme}
   http-request set-header X-Forwarded-Port %[dst_port]
   http-request set-var(txn.fwd) req.fhdr(x-forwarded-for),bytes(0,256)
-  http-request set-var(txn.slot) var(txn.host),map({HOSTS})
+  http-request set-var(txn.slot) var(txn.host),map({HOSTS}) if sane-host
   http-request set-var(txn.who) var(txn.slot),map({SLOTS})
-  http-request set-var(txn.who) var(txn.host),map({SLOTS}) unless {{ var(txn.who) -m found }}
+  http-request set-var(txn.who) var(txn.host),map({SLOTS}) if sane-host !{{ var(txn.who) -m found }}
   http-response del-header X-Minato-Error
   acl our-page res.hdr(x-minato-error) -m found
   http-after-response set-header Content-Type "text/plain; charset=utf-8" if our-page text

@@ -53,7 +53,11 @@ def last_line(front: Front, request_id: str) -> dict[str, str]:
 
 # -- pages ------------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
-    "host", ["nobody.apps.localhost", "apps.localhost", "127.0.0.1:1", "H14", "slot0001", "x" * 300, ""]
+    "host",
+    [
+        *("nobody.apps.localhost", "apps.localhost", "127.0.0.1:1", "H14", "slot0001", "x" * 300, ""),
+        *(f"{HOST}:80@evil.example", f"{HOST},evil.example", f"{HOST}:", f"{HOST}/evil", f"evil@{HOST}"),
+    ],
 )
 def test_an_unknown_host_is_told_nothing(front, host):
     answer = front.get(host=host)
@@ -127,6 +131,14 @@ def test_the_app_learns_who_asks_and_how(front, app):
     assert seen["x-forwarded-proto"] == "http"
     assert seen["x-forwarded-port"] == str(front.config.ports.router)
     assert "forwarded" not in seen
+
+
+def test_nobody_speaks_for_the_router_by_another_spelling(front, app):
+    forged = ("X_Forwarded_For", "X-Forwarded_Proto", "X-Forwarded-Host", "X_Request_ID", "X-Real-IP", "Proxy")
+    front.get("/forged", headers={**dict.fromkeys(forged, "evil.example"), "X_Own": "stays", "X-Request-ID": "sane"})
+    seen = seen_by(app, "/forged")
+    assert not [name for name, value in seen.items() if "evil" in value]
+    assert (seen["x_own"], seen["x-request-id"]) == ("stays", "sane")
     assert seen["host"] == HOST
 
 
