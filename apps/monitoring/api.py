@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -110,7 +110,7 @@ class Logs(AppEndpoint):
 def _limit(asked: str) -> int:
     if not asked:
         return DEFAULT
-    if not (asked.isascii() and asked.isdigit() and 1 <= int(asked[:9]) <= MOST):
+    if not (asked.isascii() and asked.isdigit() and len(asked) < 9 and 1 <= int(asked) <= MOST):
         raise ValidationError({"limit": [_("A number from 1 to %d.") % MOST]})
     return int(asked)
 
@@ -118,15 +118,22 @@ def _limit(asked: str) -> int:
 def _time(asked: Mapping[str, str], name: str) -> str:
     """Return an RFC 3339 time with its zone, or "". Raises ValidationError."""
     given = asked.get(name, "").replace(" ", "+")
-    if ago := AGO.match(given):
-        return (timezone.now() - timedelta(**{UNITS[ago[2]]: int(ago[1])})).isoformat()
+    if not given:
+        return ""
     try:
-        found = datetime.fromisoformat(given) if given else None
-    except ValueError:
-        found = None
-    if given and (found is None or found.tzinfo is None):
-        raise ValidationError({name: [_("A time as 2026-11-24T08:00:00Z, or how long ago: 15m, 2h.")]})
-    return found.isoformat() if found else ""
+        return _moment(given).astimezone(UTC).isoformat()
+    except (ValueError, OverflowError):
+        raise ValidationError({name: [_("A time as 2026-11-24T08:00:00Z, or how long ago: 15m, 2h.")]}) from None
+
+
+def _moment(given: str) -> datetime:
+    """Raises ValueError for no time or one without a zone, OverflowError for one that no calendar has."""
+    if ago := AGO.match(given):
+        return timezone.now() - timedelta(**{UNITS[ago[2]]: int(ago[1])})
+    found = datetime.fromisoformat(given)
+    if found.tzinfo is None:
+        raise ValueError("no zone")
+    return found
 
 
 def _shown(line: Line) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from apps.dashboard.page import AppPage, attempt, back
 from apps.deploys import actions
 from apps.deploys.models import Deploy
+from minato.release import parse_scale
 
 ACTS = {"restart": actions.restart, "redeploy": actions.redeploy}
 
@@ -29,8 +30,8 @@ class Scale(AppPage):
     http_method_names = ["post"]
 
     def post(self, request: HttpRequest, app: str) -> HttpResponse:
-        change = [(request.POST.get("type", ""), request.POST.get("change", ""), None)]
-        attempt(request, lambda: actions.scale(app=self.app, changes=change, viewer=self.viewer))
+        asked = request.POST.get("type", "") + request.POST.get("change", "")
+        attempt(request, lambda: actions.scale(app=self.app, changes=[parse_scale(asked)], viewer=self.viewer))
         return back("app", self.app.name)
 
 

@@ -91,7 +91,8 @@ class Tokens(Page):
         asked = request.POST
 
         def make() -> None:
-            days = int(asked.get("days") or 90) if (asked.get("days") or "90").isdigit() else 90
+            given = asked.get("days") or "90"
+            days = int(given) if given.isascii() and given.isdigit() and len(given) < 6 else 90
             scopes = asked.getlist("scopes")
             made.append(
                 tokens.make(user=user, name=asked.get("name", ""), scopes=scopes, days=days, viewer=self.viewer)[1]
@@ -116,7 +117,7 @@ class AuditPage(Page):
             mine = Team.objects.visible_to(self.viewer).values_list("uid", flat=True)
             rows = rows.filter(Q(team__in=list(mine)) | Q(actor=self.viewer.uid))
         before = request.GET.get("before", "")
-        if before.isdigit():
+        if before.isascii() and before.isdigit() and len(before) < 19:
             rows = rows.filter(seq__lt=int(before))
         page = list(rows[: PAGE + 1])
         older = page[PAGE - 1].seq if len(page) > PAGE else None

@@ -32,7 +32,10 @@ LEVELS = {
     "t": "debug",
 }
 WITHIN = 120  # characters of a line in which its level is looked for
-CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f]|\x1b(?!\[[0-9;]*m)")
+# C1 controls too (U+009B begins a sequence in some terminals), and what turns the direction of a line or breaks it.
+CONTROL = re.compile(
+    r"[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]|\x1b(?!\[[0-9;]*m)"
+)
 DESCRIPTIONS = {
     "H10": "App crashed",
     "H12": "Request timeout",

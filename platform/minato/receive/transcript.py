@@ -10,7 +10,7 @@ LONGEST = 4096
 PREFIX = {"head": "-----> ", "body": "       ", "warn": " !     "}
 # Escape sequences of terminals (CSI, OSC, two-character), then every other control character but the tab.
 ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-_])")
-CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")
+CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -31,5 +31,10 @@ def check_value(key: str, value: str) -> None:
     """Raise UserError for what no environment can hold."""
     if "\0" in value:
         raise UserError(code="config:user:bad-value", message=f"The value of {key} holds a NUL byte.")
-    if len(value.encode()) > LONGEST:
+    try:
+        size = len(value.encode())
+    except UnicodeEncodeError:
+        message = f"The value of {key} is no text: it holds half of a surrogate pair."
+        raise UserError(code="config:user:bad-value", message=message) from None
+    if size > LONGEST:
         raise UserError(code="config:user:too-long", message=f"The value of {key} is over {LONGEST // 1024} KiB.")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from minato.values.engine import Limits
 
-SCALE = re.compile(r"^([\w-]+)([=+-]\d+)(?::([\w-]+))?$")
+SCALE = re.compile(r"^([\w-]{1,63})([=+-]\d{1,6})(?::([\w-]{1,20}))?$", re.ASCII)
 TYPE = re.compile(r"^[a-z0-9-]{1,63}$")
 
 SIZES: dict[str, Limits] = {

@@ -71,7 +71,11 @@ def test_lines_are_found_by(store, shop, as_alice, query, found):
     assert [int(one["id"][-3:]) for one in got.json()["items"]] == found
 
 
-@pytest.mark.parametrize("query", ["limit=0", "limit=1001", "limit=x", "since=yesterday", "before=2026-11-24"])
+NO_CALENDAR = ("since=999999d", "since=0001-01-01T00:00:00%2B14:00", "before=9999-12-31T23:59:59-14:00")
+TOO_MANY = ("limit=0", "limit=1001", "limit=x", "limit=00000000199999999", f"limit={'9' * 5000}")
+
+
+@pytest.mark.parametrize("query", [*TOO_MANY, "since=yesterday", "before=2026-11-24", *NO_CALENDAR])
 def test_what_makes_no_sense_is_refused(store, shop, as_alice, query):
     assert as_alice.get(f"{PATH}?{query}").status_code == 400
 

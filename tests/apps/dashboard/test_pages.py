@@ -151,3 +151,21 @@ def test_the_fragment_of_a_waiting_app_leads_to_its_first_deploy(browser, pushed
     answer = browser.get("/apps/shop", headers={"X-Fragment": "1"})
     assert answer["X-Go"] == "/apps/shop/deploys/1"
     assert "<html" not in answer.content.decode()
+
+
+@pytest.mark.parametrize("change", ["", "x", "+", "+\u00b2", "=" + "9" * 5000])
+def test_a_scale_that_is_none_is_a_banner(browser, live_shop, change):
+    answer = browser.post("/apps/shop/scale", {"type": "web", "change": change}, follow=True)
+    assert answer.status_code == 200
+    assert "is not a scale" in answer.content.decode()
+
+
+@pytest.mark.parametrize("before", ["\u00b2", "9" * 5000, "x", "1"])
+def test_the_audit_page_survives_any_number(browser, before):
+    assert browser.get("/audit", {"before": before}).status_code == 200
+
+
+def test_days_that_are_no_number_are_ninety(browser):
+    answer = browser.post("/tokens", {"name": "ci", "scopes": ["read"], "days": "\u00b2"})
+    assert answer.status_code == 200
+    assert Token.objects.count() == 1

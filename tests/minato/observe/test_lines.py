@@ -94,6 +94,8 @@ def test_levels_are_found_in_the_beginning(text, level):
         ("10%\r20%\n", "10% 20%"),
         ("\x1b[31mred\x1b[0m", "\x1b[31mred\x1b[0m"),
         ("\x1b]0;title\x07\x1b[2Jgone\x00", "]0;title[2Jgone"),
+        ("\x9b2J\x9d0;title\x9c\x85", "2J0;title"),
+        ("safe \u202etxt.exe\u2069 one\u2028two", "safe txt.exe onetwo"),
         ("tab\tstays", "tab\tstays"),
         ("港", "港"),
     ],

@@ -43,7 +43,10 @@ def test_the_scale_grammar(text, change):
     assert parse_scale(text) == change
 
 
-@pytest.mark.parametrize("text", ["web", "web=", "=3", "web=x", "web 3", "web=3:", "web=3:a b", ""])
+NO_NUMBER = (f"web={'9' * 5000}", "web=\u0663", "web=3\n")
+
+
+@pytest.mark.parametrize("text", ["web", "web=", "=3", "web=x", "web 3", "web=3:", "web=3:a b", "", *NO_NUMBER])
 def test_what_is_no_scale(text):
     with pytest.raises(UserError):
         parse_scale(text)
@@ -95,6 +98,8 @@ def test_values_that_no_environment_holds():
         check_value("A", "a\0b")
     with pytest.raises(UserError):
         check_value("A", "x" * 70_000)
+    with pytest.raises(UserError):
+        check_value("A", "half \ud800")
 
 
 def test_descriptions():
