@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,8 @@ from minato.values.config import Config
 
 NAME = "hello"
 SOURCE = Path(__file__).with_name("sample")
+VERBS = ("init", "add", "commit", "remote", "push")
+TRUST = ("GIT_SSL_CAINFO", "SSL_CERT_FILE")  # whom the machine trusts is no setting of the caller's git
 WHO = ("-c", "user.name=Minato", "-c", "user.email=minato@localhost")
 
 
@@ -43,8 +46,15 @@ def create(config: Config) -> None:
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     web = kind(parts.hostname or "", parts.port, timeout=30)
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-    web.request("POST", "/api/v1/apps", json.dumps({"name": NAME}), headers)
-    reply = web.getresponse()
+    try:
+        web.request("POST", "/api/v1/apps", json.dumps({"name": NAME}), headers)
+        reply = web.getresponse()
+    except OSError as error:
+        raise PlatformError(
+            code="launch:platform:sample",
+            message=f"The sample app was not created. {error}",
+            hint="This machine must reach MINATO_URL and trust its certificate (SSL_CERT_FILE names what it trusts).",
+        ) from error
     if reply.status not in (201, 409):
         raise PlatformError(
             code="launch:platform:sample",
@@ -84,12 +94,13 @@ def _git(argv: list[str], work: Path) -> None:
         "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_TERMINAL_PROMPT": "0",
         "LANG": "C.UTF-8",
+        **{name: os.environ[name] for name in TRUST if name in os.environ},
     }
     done = subprocess.run(argv, cwd=work, env=environment, stderr=subprocess.STDOUT)
     if done.returncode:
         raise PlatformError(
             code="launch:platform:sample",
-            message=f"git {argv[-2] if 'push' in argv else argv[-1]} ended with {done.returncode}.",
+            message=f"git {next(word for word in argv if word in VERBS)} ended with {done.returncode}.",
             hint="The platform is up; `make doctor` checks its parts.",
         )
 

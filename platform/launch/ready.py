@@ -8,6 +8,7 @@ import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from launch import programs, supervise
 from minato.errors import PlatformError
@@ -30,10 +31,10 @@ class _UnixConnection(http.client.HTTPConnection):
         self.sock.connect(str(self.path))
 
 
-def http_status(connection: http.client.HTTPConnection, path: str) -> int:
-    """Return the status of a GET, 0 when nobody answers."""
+def http_status(connection: http.client.HTTPConnection, path: str, host: str = "") -> int:
+    """Return the status of a GET, 0 when nobody answers; `host` is the name to ask for, the connection's without."""
     try:
-        connection.request("GET", path)
+        connection.request("GET", path, headers={"Host": host} if host else {})
         return connection.getresponse().status
     except (OSError, http.client.HTTPException):
         return 0
@@ -80,14 +81,17 @@ def web_answers(config: Config) -> bool:
 
 
 def at_web(config: Config, path: str) -> int:
+    """Ask at the bind address for the platform's own name: no other host is served."""
+    host = urlsplit(config.url).netloc
     if not config.tls_cert:
-        return at_port(config.ports.web, path, host=config.bind)
+        return http_status(http.client.HTTPConnection(config.bind, config.ports.web, timeout=QUICK), path, host)
     import ssl
 
     trust = ssl.create_default_context()
     trust.check_hostname = False  # only whether our own process answers; nothing secret is sent
     trust.verify_mode = ssl.CERT_NONE
-    return http_status(http.client.HTTPSConnection(config.bind, config.ports.web, timeout=QUICK, context=trust), path)
+    web = http.client.HTTPSConnection(config.bind, config.ports.web, timeout=QUICK, context=trust)
+    return http_status(web, path, host)
 
 
 def wait(config: Config, group: str, name: str) -> None:
