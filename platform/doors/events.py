@@ -6,8 +6,10 @@ The first path is Django's too: this door takes it when the caller accepts `text
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from collections import Counter
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing, contextmanager
+from dataclasses import dataclass
 from urllib.parse import parse_qs
 
 from django.utils.translation import gettext as _
@@ -31,7 +33,7 @@ DEPLOY = re.compile(r"^/api/v1/apps/([^/]+)/deploys/(\d{1,9})/events\Z")
 PLACE = re.compile(r"^[\d~-]{1,80}\Z")
 LINES = 200
 MOST_LINES = 1000
-MOST_OPEN = 2000
+MOST_OPEN, OF_ONE = 2000, 200  # streams of this process, and those of one person
 STATUS = {
     "api:user:unauthenticated": 401,
     "api:user:not-found": 404,
@@ -41,11 +43,21 @@ STATUS = {
 }
 
 
+@dataclass(frozen=True)
+class Wish:
+    """Who wants which stream: public ids of app and deploy, "" for the app's log."""
+
+    who: int
+    app: str
+    deploy: str
+
+
 class EventsDoor:
-    """The streams of one process; at most 2,000 are open."""
+    """The streams of one process; at most 2,000 are open, 200 of one person."""
 
     def __init__(self) -> None:
         self.open = 0
+        self.of_one: Counter[int] = Counter()
 
     def matches(self, path: str) -> bool:
         return bool(LOGS.match(path) or DEPLOY.match(path))
@@ -60,25 +72,36 @@ class EventsDoor:
         request = request_id(scope)
         self.open += 1
         try:
-            app, deploy = await self._admit(scope)
+            wish = await self._admit(scope)
         except MinatoError as error:
             extra = {401: [("WWW-Authenticate", 'Bearer realm="minato"')], 405: [("Allow", "GET")]}
             status = STATUS.get(error.code, 500)
             await problem(send, status, error, request, extra.get(status, []))
         else:
-            events = _deploy_events(deploy, _after(scope)) if deploy else _log_events(scope, app)
-            await stream(events, receive, send, request=request, allowed=lambda: _still(scope))
+            with self._counted(wish.who):
+                events = _deploy_events(wish.deploy, _after(scope)) if wish.deploy else _log_events(scope, wish.app)
+                await stream(events, receive, send, request=request, allowed=lambda: _still(scope))
         finally:
             self.open -= 1
 
-    async def _admit(self, scope: Scope) -> tuple[str, str]:
-        """Return the public ids of app and deploy ("" for logs). Raises UserError, PlatformError."""
-        if self.open > MOST_OPEN:
+    async def _admit(self, scope: Scope) -> Wish:
+        """Return what the caller may see. Raises UserError, PlatformError."""
+        wish = await ask(_found, scope) if self.open <= MOST_OPEN else None
+        if wish is None or self.of_one[wish.who] >= OF_ONE:
             raise PlatformError(code="events:platform:busy", message=_("Too many live streams are open."))
-        return await ask(_found, scope)
+        return wish
+
+    @contextmanager
+    def _counted(self, who: int) -> Iterator[None]:
+        self.of_one[who] += 1
+        try:
+            yield
+        finally:
+            self.of_one[who] -= 1
+            self.of_one += Counter()  # who has none is forgotten
 
 
-def _found(scope: Scope) -> tuple[str, str]:
+def _found(scope: Scope) -> Wish:
     """Find what the path names, as its caller may see it; a stranger hears what nobody hears."""
     viewer = viewer_at(scope)
     if viewer is None:
@@ -96,7 +119,7 @@ def _found(scope: Scope) -> tuple[str, str]:
     _require(viewer, app, "app.read" if deploy else "logs.read")
     if scope["method"] != "GET":
         raise UserError(code="api:user:method-not-allowed", message=_("This address takes GET."))
-    return app.uid, deploy.uid if deploy else ""
+    return Wish(viewer.user_id, app.uid, deploy.uid if deploy else "")
 
 
 def _require(viewer: Viewer, app: App, action: str) -> None:

@@ -263,3 +263,13 @@ def test_a_fast_writer_does_not_lose_a_slow_reader_its_place(served):
     for start in range(1, 5001, 50):
         served.say(*range(start, start + 50))
     assert texts(events(answer, 5000)) == [f"line {n}" for n in range(1, 5001)]
+
+
+def test_one_person_s_streams_leave_room_for_the_others(served, monkeypatch):
+    monkeypatch.setattr("doors.events.OF_ONE", 2)
+    alice, dan = served.secret(served.alice), served.secret(served.person("dan", served.harbour))
+    held = [served.get("shop/logs", alice) for _ in range(2)]
+    assert [answer.status for answer in held] == [200, 200]
+    refused = served.get("shop/logs", alice)
+    assert (refused.status, json.loads(refused.read())["code"]) == (503, "events:platform:busy")
+    assert served.get("shop/logs", dan).status == 200

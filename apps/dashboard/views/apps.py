@@ -44,7 +44,7 @@ class AppNew(Page):
             raise
         except MinatoError as error:
             return self._form(name=name, chosen=team.uid, error=error, status=422)
-        request.session[f"first:{app.uid}"] = applications.keep_first_token(app, secret) if secret else ""
+        request.session[f"first-token:{app.uid}"] = applications.keep_first_token(app, secret) if secret else ""
         return back("app", app.name)
 
     def _form(self, status: int = 200, **more: object) -> HttpResponse:
@@ -64,7 +64,7 @@ class AppOverview(AppPage):
             if first is not None and first.number == 1:
                 answer["X-Go"] = f"/apps/{self.app.name}/deploys/1"
             return answer
-        secret = applications.kept_first_token(self.app, request.session.pop(f"first:{self.app.uid}", ""))
+        secret = applications.kept_first_token(self.app, request.session.pop(f"first-token:{self.app.uid}", ""))
         commands = reads.paste_commands(self.app, secret) if secret else ""
         return self.show("apps/overview.html", secret=secret, commands=commands, **context)
 

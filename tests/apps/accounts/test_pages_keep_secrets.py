@@ -23,7 +23,7 @@ def test_a_first_token_waits_sealed_and_is_shown_once(browser, harbour):
     assert made.status_code == 302
     kept = Session.objects.get(session_key=browser.session.session_key).get_decoded()
     assert App.objects.filter(name="quay").exists()
-    assert any(name.startswith("first:") for name in kept)
+    assert any(name.startswith("first-token:") for name in kept)
     assert "mnt_pat_" not in str(kept)
     assert "mnt_pat_" in browser.get("/apps/quay").content.decode()
     assert "mnt_pat_" not in browser.get("/apps/quay").content.decode()
