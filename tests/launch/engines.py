@@ -15,7 +15,7 @@ from pathlib import Path
 
 import docker
 
-from launch import dockerd, network
+from launch import dockerd, mounts, network
 from minato.drivers.engine.swarm import SwarmEngine
 from minato.values.config import Config
 from minato.values.ids import new_id
@@ -143,6 +143,7 @@ class PlainEngine:
         self.process.wait(30)
         network.remove_bridge(self.bridge)
         network.remove_rules("plain", (self.bridge,))
+        mounts.unmount_below(self.folder)  # its data root, where the folder itself is a mount
         shutil.rmtree(self.folder)
 
 
