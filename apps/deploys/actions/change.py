@@ -17,7 +17,7 @@ from apps.deploys.models import Deploy
 from apps.releases.models import KEPT, Release
 from minato.drivers.wiring import drivers
 from minato.errors import UserError
-from minato.release import adjust, check_key, check_value, describe_config, short_commit
+from minato.release import adjust, check_all, check_key, check_value, describe_config, short_commit
 from minato.release.formation import Change
 
 
@@ -32,6 +32,7 @@ def set_config(*, app: App, changes: Mapping[str, str | None], viewer: Viewer) -
     if not different:
         return None
     _store(app, different)
+    check_all(sum(len(key) + len(sealed) for key, sealed in app.config.values_list("key", "sealed")))
     described = describe_config((key, value is not None) for key, value in different.items())
     if not Deploy.objects.filter(app=app, state__in=("live", "queued", *Deploy.RUNNING)).exists():
         note(app, viewer, "config.set", {"keys": sorted(different)})

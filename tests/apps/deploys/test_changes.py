@@ -73,6 +73,15 @@ def test_reserved_and_malformed_keys_are_refused_and_nothing_is_stored(world, sh
     assert not ConfigVar.objects.exists()
 
 
+def test_all_of_an_app_s_config_is_no_larger_than_a_process_can_take(world, shop, first):
+    set_config(world, shop, **{f"A{n}": "x" * 60_000 for n in range(4)})
+    with pytest.raises(UserError) as caught:
+        actions.set_config(app=shop, changes={"B": "x" * 60_000}, viewer=world.viewer)
+    assert caught.value.code == "config:user:too-long"
+    assert not ConfigVar.objects.filter(key="B").exists()
+    assert set_config(world, shop, A0=None, B="x" * 50_000).state == "live"
+
+
 def test_values_are_sealed_and_no_row_holds_them(world, shop, first):
     set_config(world, shop, SECRET="hunter2-hunter2")
     row = ConfigVar.objects.get()
