@@ -97,8 +97,7 @@ class _Attempt:
         self._phase("restore", restore(), self.names.trusted)
         self._phase("build", build(), self.names.untrusted, loud=True)
         exported = self._export()
-        exporters = result.digest_of(self._read(places.REPORT))
-        digest = app_last(self.plan.repository, exporters, self.plan.tag, self.registry)
+        digest = app_last(self.plan.repository, self._exported(), self.plan.tag, self.registry)
         done = result.collect(self.plan, self.registry, digest, exported, self.phases)
         self._succeeded(done)
         return done
@@ -132,10 +131,11 @@ class _Attempt:
         began = time.monotonic()
         self.engine.pull(self.plan.stack.builder)
         labels = self.names.labels
-        for volume in self.names.volumes:
-            self.engine.ensure_volume(volume, labels)
-        self.engine.ensure_volume(self.names.cache, {"minato.ns": self.config.ns, "minato.app": self.plan.app})
-        with ThreadPoolExecutor(max_workers=3) as pool:
+        kept = {"minato.ns": self.config.ns, "minato.app": self.plan.app}
+        with ThreadPoolExecutor(max_workers=4) as pool:
+            made = [pool.submit(self.engine.ensure_volume, name, labels) for name in self.names.volumes]
+            for volume in [*made, pool.submit(self.engine.ensure_volume, self.names.cache, kept)]:
+                volume.result()
             parts = [pool.submit(self._preflight), pool.submit(self._untrusted)]
             analyzed = pool.submit(self._trusted)
             every: list[Future[Any]] = [*parts, analyzed]
@@ -204,11 +204,12 @@ class _Attempt:
         lines.add(splitter.end())
         return code, lines.kept
 
-    def _read(self, path: str) -> str:
-        code, lines = self._exec(self.names.trusted, Exec(argv=("cat", path)), stop=self.watch.over)
-        if code:
-            raise PlatformError(code="build:platform:export", message="The exporter left no report.")
-        return "\n".join(lines)
+    def _exported(self) -> str:
+        """Return the digest of what the exporter wrote under this attempt's tag: nobody else may write it."""
+        digest = self.registry.digest(self.plan.tag)
+        if not digest:
+            raise PlatformError(code="build:platform:export", message="The exporter left no image.")
+        return digest
 
     def _root(self) -> list[str]:
         _, lines = self._exec(self.names.untrusted, Exec(argv=("ls", "-A", places.APP)), stop=self.watch.over)

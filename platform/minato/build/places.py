@@ -19,7 +19,7 @@ OURS = f"{PLATFORM}/minato"
 ANALYZED = f"{OURS}/analyzed.toml"
 RUN = f"{OURS}/run.toml"
 PROJECT = f"{OURS}/project-metadata.toml"
-REPORT = f"{OURS}/report.toml"
+REPORT = f"{OURS}/report.toml"  # not at its default, which a build script could have made a link of
 SCRATCH = f"{OURS}/tmp"
 BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
 

@@ -1,11 +1,10 @@
-"""What the registry and the report say of a finished build."""
+"""What the registry says of a finished build."""
 
 from __future__ import annotations
 
 import json
 import re
 import shlex
-import tomllib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,20 +13,8 @@ from minato.drivers.registry import Registry
 from minato.errors import PlatformError, UserError
 from minato.values.build import BuildPlan, BuildResult, Phase
 
-DIGEST = re.compile(r"^sha256:[0-9a-f]{64}$")
 REUSED = re.compile(r"^Reusing layer '")
 BUILD_LABEL = "io.buildpacks.build.metadata"
-
-
-def digest_of(report: str) -> str:
-    """Return the image's digest from report.toml; raises PlatformError."""
-    try:
-        digest = str(tomllib.loads(report)["image"]["digest"])
-    except (tomllib.TOMLDecodeError, KeyError) as error:
-        raise _odd("The exporter left no digest.") from error
-    if not DIGEST.fullmatch(digest):
-        raise _odd("The exporter left no digest.")
-    return digest
 
 
 def collect(

@@ -118,10 +118,11 @@ def test_an_image_that_starts_nothing_is_the_users_to_mend(platform):
     assert caught.value.code == "build:user:no-process"
 
 
-def test_a_report_without_a_digest_is_the_platforms_fault(platform):
-    platform.engine.answer(("cat", "/platform/minato/report.toml"), Answer(output=b"[image]\n"))
-    with pytest.raises(PlatformError):
+def test_an_exporter_that_wrote_no_image_is_the_platforms_fault(platform):
+    platform.registry.delete(platform.plan.repository)
+    with pytest.raises(PlatformError) as caught:
         platform.run()
+    assert caught.value.code == "build:platform:export"
 
 
 @pytest.mark.parametrize("program", ["analyzer", "detector", "builder", "exporter"])
