@@ -27,6 +27,8 @@ from minato.values.log import Line
 DEFAULT = 200
 MOST = 1000
 LONGEST = 200  # characters of a filter
+ANSWER = 4 << 20  # characters of one answer: the more lines are asked for, the shorter a long one is cut
+LONGEST_LINE = 64 * 1024
 AGO = re.compile(r"^(\d{1,6})([smhd])$")
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
@@ -90,9 +92,11 @@ class Logs(AppEndpoint):
     )
     def get(self, request: Request, app: str) -> Response:
         asked = request.query_params
+        limit = _limit(asked.get("limit", ""))
         found = drivers(settings.MINATO).telemetry.lines(
             self.app.uid,
-            limit=_limit(asked.get("limit", "")),
+            limit=limit,
+            longest=min(LONGEST_LINE, ANSWER // limit),
             since=_time(asked, "since"),
             before=_time(asked, "before"),
             build=self._build(asked.get("build", "")),

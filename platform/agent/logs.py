@@ -41,6 +41,8 @@ RETRY = 0.5
 MOST = 8 << 20  # bytes of one batch
 TRIM = 16 << 20  # bytes of the router's log that are worth giving back
 ROUTER = "router"
+# What is live is a cache in memory, for every app at once: 2,000 lines of 4 KiB at most; the store has all of it.
+LIVE_LINES, LIVE_TEXT = 2000, 4096
 
 
 @dataclass(frozen=True)
@@ -268,9 +270,9 @@ def publish(streams: Streams) -> Callable[[list[Line]], None]:
     def send(lines: Iterable[Line]) -> None:
         by_app: dict[str, list[tuple[str, Mapping[str, str]]]] = defaultdict(list)
         for line in lines:
-            by_app[line.app].append(("*", {"l": encode(line)}))
+            by_app[line.app].append(("*", {"l": encode(line.cut(LIVE_TEXT))}))
         for app, entries in by_app.items():
-            streams.add(f"log:{app}", entries)
+            streams.add(f"log:{app}", entries, most=LIVE_LINES)
 
     return send
 

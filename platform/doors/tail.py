@@ -20,6 +20,7 @@ from minato.values.log import Filter, Line
 
 MOST_MISSED = 1000  # lines from the store, after a reader came back too late
 IDLE = 15.0
+LONGEST = 4096  # characters of a line, live or stored: each reader has its own copy of a thousand
 
 
 async def follow(app: str, *, wanted: Filter, newest: int, after: str) -> AsyncGenerator[Event, None]:
@@ -84,6 +85,7 @@ async def _since(streams: Hub, app: str, after: str, wanted: Filter) -> tuple[li
 def _stored(app: str, most: int, wanted: Filter, since: str = "") -> list[Line]:
     """Return stored lines; none while the store is away."""
     try:
-        return drivers(settings.MINATO).telemetry.lines(app, limit=most, since=since, **vars(wanted)) if most else []
+        telemetry = drivers(settings.MINATO).telemetry
+        return telemetry.lines(app, limit=most, since=since, longest=LONGEST, **vars(wanted)) if most else []
     except PlatformError:
         return []

@@ -225,3 +225,11 @@ def test_kill_9_loses_no_line_that_was_acknowledged(tmp_path):
     assert len(server.client.lines("a_shop", limit=10_000)) == 2000
     assert server.client.migrate() == []
     assert server.stop() == 0
+
+
+def test_a_long_line_is_cut_and_found_by_all_of_it(store):
+    store.write([line(1, "港" * 5000 + " needle"), line(2, "short")])
+    long, short = store.lines("a_shop", longest=100)
+    assert (long.text, short.text) == ("港" * 100 + " …", "short")
+    assert [one.id for one in store.lines("a_shop", q="needle", longest=100)] == [long.id]
+    assert store.lines("a_shop", q="needle")[0].text.endswith(" needle")

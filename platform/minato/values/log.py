@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 
@@ -21,6 +21,10 @@ class Line:
     level: str = ""  # error, warning, info, debug or ""
     status: int = 0  # HTTP status of a router line
     container: str = ""
+
+    def cut(self, most: int) -> Line:
+        """Return it with at most so many characters of text; " …" says that there are more."""
+        return self if len(self.text) <= most else replace(self, text=f"{self.text[:most]} …")
 
     def render(self) -> str:
         """Return Heroku's form: time, source[process]: message."""

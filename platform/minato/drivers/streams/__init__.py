@@ -8,13 +8,14 @@ from typing import Protocol
 from minato.errors import PlatformError
 
 Entry = tuple[str, dict[str, str]]
+MOST = 20_000  # entries per stream, about
 
 
 class Streams(Protocol):
     """Ids are `<fence>-<seq>` for builds and deploys, Redis' own for logs and nudges."""
 
-    def add(self, stream: str, entries: Sequence[tuple[str, Mapping[str, str]]]) -> int:
-        """Append entries with explicit ids ("*" for Redis' own); return how many were taken.
+    def add(self, stream: str, entries: Sequence[tuple[str, Mapping[str, str]]], *, most: int = MOST) -> int:
+        """Append entries with explicit ids ("*" for Redis' own), keep about `most`; return how many were taken.
 
         An id at or below the newest is a superseded attempt's: refused silently. Raises PlatformError
         `streams:platform:away` when Redis is away.

@@ -23,12 +23,12 @@ class FakeStreams:
         self._seen: dict[str, str] = {}
         self._count = itertools.count()
 
-    def add(self, stream: str, entries: Sequence[tuple[str, Mapping[str, str]]]) -> int:
+    def add(self, stream: str, entries: Sequence[tuple[str, Mapping[str, str]]], *, most: int = MOST) -> int:
         self._answer()
         with self.changed:
             taken = sum(self._append(stream, id_, fields) for id_, fields in entries)
             self.streams.setdefault(stream, [])
-            del self.streams[stream][:-MOST]
+            del self.streams[stream][:-most]
             self.changed.notify_all()
         return taken
 

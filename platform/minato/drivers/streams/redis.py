@@ -34,12 +34,12 @@ class RedisStreams:
         )
         self._nudges: OrderedDict[str, str] = OrderedDict()
 
-    def add(self, stream: str, entries: Sequence[tuple[str, Mapping[str, str]]]) -> int:
+    def add(self, stream: str, entries: Sequence[tuple[str, Mapping[str, str]]], *, most: int = MOST) -> int:
         if not entries:
             return 0
         pipe = self.client.pipeline(transaction=False)
         for id_, fields in entries:
-            pipe.xadd(stream, cast("Any", fields), id=id_, maxlen=MOST, approximate=True)
+            pipe.xadd(stream, cast("Any", fields), id=id_, maxlen=most, approximate=True)
         pipe.expire(
             stream, KEEP, nx=entries[0][0] != "*"
         )  # a numbered stream lives from its start, a log from its last line

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from minato.drivers.streams import MOST as MOST
 from minato.drivers.streams import Entry
 
-MOST = 20_000  # entries per stream, about
 KEEP = 7 * 86_400  # seconds: a stream that nobody ended goes by itself
 NUDGE_SECONDS = 60
 REFUSED = "equal or smaller"  # redis t_stream.c: XADD below the stream's top item

@@ -8,6 +8,8 @@ from typing import Any, Protocol
 from minato.errors import PlatformError
 from minato.values.log import Line
 
+LONGEST = 64 * 1024  # characters of a line's text; what writes lines joins no more
+
 
 class Telemetry(Protocol):
     """Raises PlatformError `telemetry:platform:*` when the store is away; no caller stops a push for it."""
@@ -33,11 +35,13 @@ class Telemetry(Protocol):
         process: str = "",
         level: str = "",
         q: str = "",
+        longest: int = LONGEST,
     ) -> list[Line]:
         """Return an app's newest lines in order of time, each id once.
 
         `before` and `since` are RFC 3339 times (exclusive, inclusive). Without `build` (a build's or deploy's id) the
         lines of builds are left out. `process` is `web` or `web.1`; every word of `q` must occur, in any case.
+        A text of more than `longest` characters is cut.
         """
 
     def delete(self, app: str) -> None:

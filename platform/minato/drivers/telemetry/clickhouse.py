@@ -12,14 +12,17 @@ import httpx
 import orjson
 
 import minato
-from minato.drivers.telemetry import away
+from minato.drivers.telemetry import LONGEST, away
 from minato.drivers.telemetry.key import shared_key
 from minato.errors import PlatformError
 from minato.values.log import Line
 
 SCHEMA = Path(str(minato.__path__[0])) / "observe" / "schema"
 LARGEST = 8 << 20  # bytes of one insert
-COLUMNS = "app, build, id, source, process, release, level, status, container, text"
+SHORT = "app, build, id, source, process, release, level, status, container"
+COLUMNS = f"{SHORT}, text"
+# One character more than is wanted, so that a text that was cut is known. Not named `text`: conditions mean the column.
+SHOWN = "leftUTF8(text, {longest:UInt32} + 1) AS shown"
 APPLIED = """CREATE TABLE IF NOT EXISTS migrations (name String, at DateTime DEFAULT now())
     ENGINE = MergeTree ORDER BY name SETTINGS fsync_after_insert = 1"""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -67,8 +70,9 @@ class ClickHouseTelemetry:
         process: str = "",
         level: str = "",
         q: str = "",
+        longest: int = LONGEST,
     ) -> list[Line]:
-        parameters: dict[str, Any] = {"app": app, "build": build}
+        parameters: dict[str, Any] = {"app": app, "build": build, "longest": longest}
         where = ["app = {app:String}", "build = {build:String}"]
         for name, value, condition in (
             ("before", before and _micros(before), "at < fromUnixTimestamp64Micro({before:Int64}, 'UTC')"),
@@ -84,9 +88,9 @@ class ClickHouseTelemetry:
             if value != "":
                 parameters[name] = value
                 where.append(condition)
-        sql = f"""SELECT toUnixTimestamp64Micro(at) AS micros, {COLUMNS} FROM lines WHERE {" AND ".join(where)}
+        sql = f"""SELECT toUnixTimestamp64Micro(at) AS micros, {SHORT}, {SHOWN} FROM lines WHERE {" AND ".join(where)}
             ORDER BY at DESC, id DESC LIMIT {{limit:UInt32}}"""  # noqa: S608 - values are parameters
-        return self._once(sql, parameters, limit)[::-1]
+        return [line.cut(longest) for line in self._once(sql, parameters, limit)[::-1]]
 
     def _once(self, sql: str, parameters: dict[str, Any], limit: int) -> list[Line]:
         """Return `limit` lines, each once: a replay is rare, and LIMIT BY would read all of an app's lines."""
@@ -153,7 +157,7 @@ def _row(line: Line) -> dict[str, Any]:
 
 
 def _line(row: dict[str, Any]) -> Line:
-    return Line(at=EPOCH + timedelta(microseconds=int(row.pop("micros"))), **row)
+    return Line(at=EPOCH + timedelta(microseconds=int(row.pop("micros"))), text=row.pop("shown"), **row)
 
 
 def _micros(at: str) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from minato.drivers.telemetry import away
+from minato.drivers.telemetry import LONGEST, away
 from minato.values.log import Filter, Line
 
 
@@ -48,6 +48,7 @@ class FakeTelemetry:
         process: str = "",
         level: str = "",
         q: str = "",
+        longest: int = LONGEST,
     ) -> list[Line]:
         self._answer()
         wanted = Filter(source=source, process=process, level=level, q=q)
@@ -56,7 +57,7 @@ class FakeTelemetry:
         with self._lock:
             of_app = [line for line in self._kept.values() if (line.app, line.build) == (app, build)]
         found = [line for line in of_app if wanted.takes(line) and earliest <= line.at < latest]
-        return sorted(found, key=lambda line: (line.at, line.id))[-limit:]
+        return [line.cut(longest) for line in sorted(found, key=lambda line: (line.at, line.id))[-limit:]]
 
     def delete(self, app: str) -> None:
         self._answer()
