@@ -12,6 +12,7 @@ from minato.build.order import LIFECYCLE_LABEL
 from minato.drivers.registry import Registry
 from minato.errors import PlatformError, UserError
 from minato.values.build import BuildPlan, BuildResult, Phase
+from minato.values.process import MOST_TYPES, TYPE
 
 REUSED = re.compile(r"^Reusing layer '")
 BUILD_LABEL = "io.buildpacks.build.metadata"
@@ -45,14 +46,27 @@ def collect(
 
 
 def lines_of(processes: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    """Return each process type with the line that people wrote, or its argv as one would type it."""
-    return {str(process["type"]): _line(process) for process in processes}
+    """Return each process type with the line that people wrote, or its argv as one would type it.
+
+    Code of the source's can write what the image says of itself: a type goes into names, labels and commands, so an odd
+    one raises UserError.
+    """
+    lines = {str(process["type"]): _line(process) for process in processes}
+    if odd := [name for name in lines if not TYPE.fullmatch(name)]:
+        raise _process_type(f"{odd[0][:80]!r} is no process type.", "A type is 1 to 63 of a-z, 0-9 and -.")
+    if len(lines) > MOST_TYPES:
+        raise _process_type(f"The build declares {len(lines)} process types.", f"An app has {MOST_TYPES} at most.")
+    return lines
 
 
 def _line(process: Mapping[str, Any]) -> str:
     command = process.get("command") or []
     argv = [*([command] if isinstance(command, str) else command), *(process.get("args") or [])]
     return str(argv[2]) if argv[:2] == ["bash", "-c"] and len(argv) == 3 else shlex.join(map(str, argv))
+
+
+def _process_type(message: str, hint: str) -> UserError:
+    return UserError(code="build:user:process-type", message=message, hint=hint)
 
 
 def _odd(message: str) -> PlatformError:

@@ -17,6 +17,7 @@ SIZES: dict[str, Limits] = {
 }
 DEFAULT_SIZE = "medium"
 MOST_INSTANCES = 20
+MOST_TYPES = 50
 
 
 @dataclass(frozen=True, kw_only=True)
