@@ -17,7 +17,7 @@ from pathlib import Path
 from bench.place import Place, broken
 from bench.pushes import REQUIREMENTS, files
 from launch.stack.builder import machine_settings
-from minato.build import containers, inputs, places, result
+from minato.build import containers, inputs, places
 from minato.build.analyze import analyze
 from minato.build.build import build
 from minato.build.detect import detect
@@ -90,9 +90,8 @@ class Lifecycle:
             "export": (self.names.trusted, export(self.plan)),
         }
         took = {name: self._run(container, command)[0] for name, (container, command) in wanted.items()}
-        report = self._run(self.names.trusted, Exec(argv=("cat", places.REPORT)))[1]
-        repository = self.plan.repository
-        digest = app_last(repository, result.digest_of(report), self.plan.tag, self.place.registry)
+        repository, registry = self.plan.repository, self.place.registry
+        digest = app_last(repository, registry.digest(self.plan.tag), self.plan.tag, registry)
         self.plan = replace(self.plan, previous=f"{repository}@{digest}")
         return {**took, "": sum(took.values())}
 
