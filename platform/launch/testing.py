@@ -13,7 +13,7 @@ from launch import runjson
 from launch.steps import Steps, warn
 from minato.values.config import Config
 
-TYPED = ("platform", "apps", "manage.py")
+TYPED = ("platform", "apps", "bench", "manage.py")
 UNIT = ("tests", "--ignore", "tests/journeys", "-m", "not engine and not journey")
 ENGINE = ("tests", "--ignore", "tests/journeys", "-m", "engine")
 JOURNEYS = ("tests/journeys",)
