@@ -61,6 +61,13 @@ def require_unbound(viewer: Viewer, action: str) -> None:
         raise Forbidden(action, message, _("Use a token that is not bound to an app, or sign in."))
 
 
+def require_operator(viewer: Viewer, action: str) -> None:
+    """Raise Forbidden `access:user:forbidden` unless the viewer operates the platform."""
+    if not viewer.operator:
+        message = _("%(who)s may not do this (%(action)s).") % {"who": viewer.label, "action": action}
+        raise Forbidden(action, message, _("Only an operator lets new people in: ask one."))
+
+
 def forbidden(viewer: Viewer, action: str, scope: str) -> Forbidden:
     """Return the error that says what is missing."""
     message = _("%(who)s may not do this (%(action)s).") % {"who": viewer.label, "action": action}

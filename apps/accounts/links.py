@@ -56,9 +56,13 @@ def consume(secret: str, *, password: str) -> User | None:
 
 
 def invite(*, team: Team, username: str, role: str = "member", viewer: Viewer) -> str:
-    """Return the URL that makes `username` a member of `team`. Raises UserError `invite:user:*`."""
+    """Return the URL that makes `username` a member of `team`; operators alone let new people in.
+
+    Raises UserError `invite:user:*`, Forbidden.
+    """
     policy.require_unbound(viewer, "team.admin")
     policy.require(viewer, "team.admin", team.pk)
+    policy.require_operator(viewer, "team.invite")
     teams.check_role(role)
     if not names.is_user_name(username):
         message = _("This is not a user name.")
@@ -101,7 +105,8 @@ def _still_holds(link: OneTimeLink) -> bool:
         return True
     if link.team is None or link.by is None or not link.by.is_active:
         return False
-    return policy.allowed(viewer_of(link.by, via="page"), "team.admin", link.team.pk)
+    maker = viewer_of(link.by, via="page")
+    return maker.operator and policy.allowed(maker, "team.admin", link.team.pk)
 
 
 def _use(link: OneTimeLink) -> bool:

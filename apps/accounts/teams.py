@@ -40,7 +40,7 @@ def set_member(*, team: Team, username: str, role: str, viewer: Viewer) -> Membe
     user = User.objects.filter(username=username, is_active=True).first()
     if user is None:
         message = _("There is nobody called %s here.") % username[:30]
-        raise UserError(code="team:user:unknown-person", message=message, hint=_("Invite them."))
+        raise UserError(code="team:user:unknown-person", message=message, hint=_("An operator can let them in."))
     with transaction.atomic():
         if role != "admin":
             _require_another_admin(team, user.pk)

@@ -62,16 +62,23 @@ class TeamPage(Page):
                 else back("teams")
             )
         made: list[str] = []
-        name, role = request.POST.get("username", "").strip(), request.POST.get("role", "member")
-        attempt(
-            request, lambda: made.append(links.invite(team=self.team, username=name, role=role, viewer=self.viewer))
-        )
-        return self._page(link=made[0] if made else "")
+        attempt(request, lambda: made.append(self._let_in(request.POST.get("username", "").strip())))
+        return self._page(link=made[0]) if made and made[0] else back("team", self.team.name)
+
+    def _let_in(self, name: str) -> str:
+        """Make somebody with an account a member; return the link for anybody else, which operators alone can make."""
+        role = self.request.POST.get("role", "member")
+        if self.viewer.operator and not User.objects.filter(username=name).exists():
+            return links.invite(team=self.team, username=name, role=role, viewer=self.viewer)
+        teams.set_member(team=self.team, username=name, role=role, viewer=self.viewer)
+        return ""
 
     def _page(self, **more: Any) -> HttpResponse:
         members = self.team.memberships.select_related("user").order_by("user__username")
         may_admin = policy.allowed(self.viewer, "team.admin", self.team.pk)
-        return self.show("people/team.html", team=self.team, members=members, may_admin=may_admin, **more)
+        return self.show(
+            "people/team.html", team=self.team, members=members, may_admin=may_admin, viewer=self.viewer, **more
+        )
 
 
 class Tokens(Page):

@@ -73,10 +73,11 @@ def test_an_unknown_name_is_refused_like_a_wrong_password(alice):
     assert known.content.count(b"alice") == unknown.content.count(b"nobody")
 
 
-def test_an_invitation_signs_in(viewer, harbour):
+def test_an_invitation_signs_in(carol, harbour):
     from apps.accounts import links
+    from apps.accounts.viewers import viewer_of
 
-    where = links.invite(team=harbour, username="dan", viewer=viewer).split("/welcome/")[1]
+    where = links.invite(team=harbour, username="dan", viewer=viewer_of(carol, via="page")).split("/welcome/")[1]
     client = Client()
     assert client.get(f"/welcome/{where}").status_code == 200
     assert client.post(f"/welcome/{where}", {"password": "a long enough pass phrase"}).status_code == 302

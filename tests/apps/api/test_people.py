@@ -48,10 +48,11 @@ def test_teams_are_their_members_alone(as_alice, as_bob, harbour):
     assert as_bob.post("/api/v1/teams", {"name": "harbour"}).status_code == 409
 
 
-def test_an_admin_invites_and_removes(as_alice, as_bob, harbour, bob, config):
-    invited = as_alice.post("/api/v1/teams/harbour/invites", {"name": "dan"})
+def test_an_operator_invites_and_an_admin_adds_and_removes(as_alice, as_bob, as_carol, harbour, bob, config):
+    invited = as_carol.post("/api/v1/teams/harbour/invites", {"name": "dan"})
     assert invited.status_code == 201 and invited.json()["url"].startswith(f"{config.url}/welcome/")
-    assert as_alice.post("/api/v1/teams/harbour/invites", {"name": "bob"}).status_code == 409
+    assert as_carol.post("/api/v1/teams/harbour/invites", {"name": "bob"}).status_code == 409
+    assert as_alice.post("/api/v1/teams/harbour/invites", {"name": "eve"}).status_code == 403
     added = as_alice.post("/api/v1/teams/harbour/members", {"name": "bob", "role": "member"})
     assert added.json() == {"id": bob.uid, "name": "bob", "role": "member"}
     assert as_bob.post("/api/v1/teams/harbour/invites", {"name": "eve"}).status_code == 403

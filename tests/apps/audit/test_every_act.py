@@ -6,6 +6,7 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -64,7 +65,7 @@ def nothing(_stage: Stage) -> None:
 ACTS: dict[str, Act] = {
     "apps.accounts.links.invite": (
         nothing,
-        lambda s, _: links.invite(team=s.harbour, username="dan", viewer=s.viewer),
+        lambda s, _: links.invite(team=s.harbour, username="dan", viewer=replace(s.viewer, operator=True)),
         "team.invite",
     ),
     "apps.accounts.teams.create": (nothing, lambda s, _: teams.create(name="pier", viewer=s.viewer), "team.create"),

@@ -104,8 +104,18 @@ def test_a_token_is_made_shown_once_and_revoked(browser, alice):
     assert token.revoked_at is not None
 
 
-def test_an_invitation_sets_a_password_and_works_once(browser, client, harbour):
-    page = browser.post("/teams/harbour", {"username": "dora", "role": "member"}).content.decode()
+def test_an_admin_adds_who_has_an_account_and_lets_nobody_new_in(browser, harbour, bob):
+    browser.post("/teams/harbour", {"username": "bob", "role": "member"})
+    assert harbour.memberships.filter(user=bob, role="member").exists()
+    page = browser.post("/teams/harbour", {"username": "dora", "role": "member"}, follow=True).content.decode()
+    assert "/welcome/" not in page
+    assert "An operator can let them in." in page
+
+
+def test_an_invitation_sets_a_password_and_works_once(carol, client, harbour):
+    operator = Client()
+    operator.force_login(carol)
+    page = operator.post("/teams/harbour", {"username": "dora", "role": "member"}).content.decode()
     path = re.search(r"/welcome/[\w-]+", page).group()
     assert client.get(path).status_code == 200
     assert client.post(path, {"password": "short"}).status_code == 400
