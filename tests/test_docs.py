@@ -36,8 +36,9 @@ def test_every_decision_is_listed():
     assert [page.name for page in (ROOT / "docs/decisions").glob("0*.md") if page.name not in index] == []
 
 
-def test_every_file_that_architecture_names_in_code_exists():
-    page = (ROOT / "ARCHITECTURE.md").read_text()
+@pytest.mark.parametrize("name", ["ARCHITECTURE.md", "THREAT_MODEL.md", "CONTRIBUTING.md", "README.md"])
+def test_every_file_that_a_page_names_in_code_exists(name: str):
+    page = (ROOT / name).read_text()
     named = re.findall(r"`((?:platform|apps|docs|tests|requirements)/[\w/.-]+\.\w+)`", page)
     never = {"platform/__init__.py"}  # the trap that the page warns of
     assert [name for name in named if name not in never and not (ROOT / name).exists()] == []
