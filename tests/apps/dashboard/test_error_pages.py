@@ -49,14 +49,11 @@ def test_a_form_without_its_token_is_told_what_to_do(alice):
     assert "load the page again" in answer.content.decode()
 
 
-def test_a_fault_of_ours_shows_an_id_and_nothing_else(client, alice, shop, monkeypatch):
-    def broken(_app):
-        raise RuntimeError("/secret/path")
-
+def test_a_fault_of_ours_shows_an_id_and_nothing_else(client, alice, settings):
+    settings.ROOT_URLCONF = "tests.fixtures.faulty"
     client.force_login(alice)
     client.raise_request_exception = False
-    monkeypatch.setattr("apps.dashboard.reads.activity", broken)
-    answer = client.get("/apps/shop/activity", headers=ID)
+    answer = client.get("/fault", headers=ID)
     page = answer.content.decode()
     assert answer.status_code == 500
     assert "the-one" in page
