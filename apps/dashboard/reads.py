@@ -16,6 +16,7 @@ from apps.deploys.models import Deploy
 from apps.instances.models import Instance
 from apps.monitoring.reads import health
 from apps.releases.models import Release
+from minato.observe.health import Health
 
 TONES = {
     "running": "ok",
@@ -80,8 +81,7 @@ class Status:
     why: str = ""
 
 
-def status_of(app: App) -> Status:
-    seen = health(app)
+def status_of(seen: Health) -> Status:
     return Status(label=word(seen.status), tone=tone(seen.status), seen=seen.observed_at, why=seen.why)
 
 
@@ -95,7 +95,7 @@ def _row(app: App) -> dict[str, Any]:
     seen = health(app)
     return {
         "app": app,
-        "status": status_of(app),
+        "status": status_of(seen),
         "release": app.releases.filter(state="live").first(),
         "ready": seen.ready,
         "desired": seen.desired,
@@ -111,7 +111,7 @@ def _address(app: App) -> dict[str, str]:
 def app_context(app: App) -> dict[str, Any]:
     """Return what the head of every page of an app needs."""
     live = Deploy.objects.filter(app=app, state="live").select_related("release").first()
-    return {"app": app, "status": status_of(app), "live": live, **_address(app)}
+    return {"app": app, "status": status_of(health(app)), "live": live, **_address(app)}
 
 
 def overview(app: App) -> dict[str, Any]:
