@@ -14,15 +14,17 @@ from apps.routes.models import RouterGeneration, Slot
 from minato.errors import PlatformError
 from minato.values.router import RouterState, SlotState
 
-PORTS = range(
-    20_000, 30_000
-)  # below the ephemeral ports; which of them is free goes round, so that none is reused soon
+# below the ephemeral ports; which of them is free goes round, so that none is reused soon
+PORTS = range(20_000, 30_000)
 KEPT = 50  # generations
 TRIES = 5
 
 
-def take_slot(*, deploy: int, service: str) -> Slot:
-    """Return the slot of a deploy (by key), the lowest free one at first. Raises PlatformError when all are held."""
+def take_slot(*, deploy: int, service: str, check_path: str = "") -> Slot:
+    """Return the slot of a deploy (by key), the lowest free one at first. Raises PlatformError when all are held.
+
+    The check path is kept as it is now: a change of the app's setting acts with its next deploy.
+    """
     held = Slot.objects.filter(deploy_id=deploy).first()
     if held is not None:
         return held
@@ -30,7 +32,11 @@ def take_slot(*, deploy: int, service: str) -> Slot:
         try:
             with transaction.atomic():
                 return Slot.objects.create(
-                    number=_free_number(), port=_free_port(deploy), deploy_id=deploy, service=service
+                    number=_free_number(),
+                    port=_free_port(deploy),
+                    deploy_id=deploy,
+                    service=service,
+                    check_path=check_path,
                 )
         except IntegrityError:
             continue  # somebody took the same one: look again
@@ -127,7 +133,7 @@ def _slot(slot: Slot) -> SlotState:
         release=f"v{deploy.release.number}" if deploy.release else "",
         service=slot.service,
         port=slot.port,
-        check_path=app.check_path,
+        check_path=slot.check_path,
         check_host=settings.MINATO.app_host(app.name),
         draining=slot.draining_since is not None,
     )

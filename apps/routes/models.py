@@ -12,6 +12,7 @@ class Slot(models.Model):
     deploy = models.OneToOneField("deploys.Deploy", on_delete=models.PROTECT, related_name="slot")
     service = models.CharField(max_length=63)
     port = models.PositiveIntegerField(unique=True)
+    check_path = models.CharField(max_length=200, blank=True)  # as the app's setting was when its deploy started
     host_held = models.BooleanField(default=False)  # the app's hosts lead here
     draining_since = models.DateTimeField(null=True)
 

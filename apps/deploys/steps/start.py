@@ -45,7 +45,7 @@ def _fill_slot(hold: Hold) -> None:
         return
     service = spec_of(hold.deploy).service(SLOTTED)
     with transaction.atomic():
-        take_slot(deploy=hold.deploy.pk, service=service)
+        take_slot(deploy=hold.deploy.pk, service=service, check_path=hold.deploy.app.check_path)
         generation = next_generation(reason=f"{hold.deploy.app.uid} {hold.deploy} starts")
         hold.write(generation=generation.number)
     nudge("node")

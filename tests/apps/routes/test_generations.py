@@ -102,3 +102,11 @@ def test_old_generations_are_pruned():
         RouterGeneration.objects.create(number=number, state={}, reason="x")
     assert prune() == 10
     assert RouterGeneration.objects.order_by("number").first().number == 11
+
+
+def test_a_new_check_path_waits_for_the_apps_next_deploy(shop):
+    take_slot(deploy=deploy_of(shop).pk, service="a", check_path="/up")
+    shop.check_path = "/elsewhere"
+    shop.save(update_fields=["check_path"])
+    state = next_generation(reason="another app's business").state
+    assert [slot["check_path"] for slot in state["slots"]] == ["/up"]
