@@ -10,7 +10,7 @@ from collections.abc import Callable
 from launch import doctor, down, foreground, programs, shell, up
 from launch.commands import run_manage
 from launch.steps import Steps
-from minato.errors import MinatoError
+from minato.errors import MinatoError, UserError
 from minato.values.config import Config
 
 
@@ -115,10 +115,24 @@ COMMANDS: dict[str, Callable[[Config, argparse.Namespace], int]] = {
 }
 
 
+ROOTS = frozenset({"run", "up", "stop", "clean", "test-shell"})
+
+
+def require_root(command: str, user: int) -> None:
+    """Raise UserError `launch:user:root` for a command that starts or ends an engine, bridges and rules."""
+    if command in ROOTS and user != 0:
+        raise UserError(
+            code="launch:user:root",
+            message=f"`{command}` needs root: it runs an engine, network bridges and packet rules of its own.",
+            hint="Type it as root, for example with sudo.",
+        )
+
+
 def main(argv: list[str]) -> int:
     """Run one command; an error of ours is printed as its lines."""
     wish = parser().parse_args(passed_on(argv))
     try:
+        require_root(wish.command, os.geteuid())
         return COMMANDS[wish.command](Config.from_env(), wish)
     except MinatoError as error:
         for line in (*error.lines(), error.code):

@@ -64,7 +64,7 @@ def main(argv: list[str]) -> int:
     ).strip(":")
     try:
         taken = [] if wanted == "none" else set_up(wanted)
-        if not PYTHON.exists():
+        if not os.access(PYTHON, os.X_OK):
             raise SetUpError("Nothing was ever set up here: type `make run` first.")
     except SetUpError as error:
         for line in str(error).splitlines():
@@ -115,7 +115,7 @@ def missing_packages() -> list[str]:
 
 def has_venv() -> bool:
     """Debian splits ensurepip off Python; an environment that exists needs it no more."""
-    if PYTHON.exists():
+    if os.access(PYTHON, os.X_OK):  # somebody else's environment is none
         return True
     with contextlib.suppress(ImportError):
         import ensurepip  # noqa: F401 - only whether it is there
@@ -205,12 +205,16 @@ def stamp() -> dict[str, str]:
 def stamp_fits(kind: str) -> bool:
     """Say whether the environment is set up; what tests need includes what a platform needs."""
     now = stamp()
-    return PYTHON.exists() and now.get("inputs") == inputs() and now.get("kind") in (kind, "test")
+    return os.access(PYTHON, os.X_OK) and now.get("inputs") == inputs() and now.get("kind") in (kind, "test")
 
 
 def set_up_python(kind: str, taken: list[tuple[str, float]]) -> None:
     """Make the environment and put exactly the locked packages into it."""
     kind = "test" if stamp().get("kind") == "test" else kind
+    if not os.access(ROOT, os.W_OK):
+        raise SetUpError(
+            f"This checkout belongs to somebody else: {ROOT}.\nClone it into a folder of your own, or become root."
+        )
     STAMP.unlink(missing_ok=True)
     environment = python_environment()
     if not _runs():
@@ -256,7 +260,7 @@ def python_environment() -> dict[str, str]:
 def pip_index() -> str:
     """Return the package index of pip's own settings, empty for its default."""
     named = os.environ.get("PIP_INDEX_URL", "")
-    if named or not PYTHON.exists():
+    if named or not os.access(PYTHON, os.X_OK):
         return named
     done = subprocess.run([str(PYTHON), "-m", "pip", "config", "list"], capture_output=True, text=True)
     found = re.search(r"^(?:global|install)\.index-url='(.+)'$", done.stdout, re.MULTILINE)

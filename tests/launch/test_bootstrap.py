@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -10,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from launch import bootstrap
+from launch.__main__ import require_root
 from launch.bootstrap import SetUpError
+from minato.errors import UserError
 
 
 @pytest.fixture
@@ -45,6 +48,23 @@ def test_somebody_who_is_not_root_is_told_what_to_type(monkeypatch):
     monkeypatch.setattr(bootstrap.os, "geteuid", lambda: 1000)
     with pytest.raises(SetUpError, match="apt-get install haproxy git"):
         bootstrap.install_packages(["haproxy", "git"])
+
+
+def test_somebody_elses_checkout_is_left_alone(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(bootstrap, "STAMP", tmp_path / "no-stamp")
+    monkeypatch.setattr(bootstrap.os, "access", lambda path, mode: False)
+    with pytest.raises(SetUpError, match="belongs to somebody else"):
+        bootstrap.set_up_python("run", [])
+
+
+CALLERS = [("run", 1000, True), ("run", 0, False), ("status", 1000, False)]
+
+
+@pytest.mark.parametrize(("command", "user", "refused"), CALLERS)
+def test_what_runs_an_engine_needs_root_and_says_so(command, user, refused):
+    expected = pytest.raises(UserError, match="needs root") if refused else contextlib.nullcontext()
+    with expected:
+        require_root(command, user)
 
 
 def test_another_system_is_told_which_programs_are_missing(monkeypatch):
