@@ -12,7 +12,7 @@ import threading
 import time
 from pathlib import Path
 
-from launch import dockerd, neighbours, network
+from launch import dockerd, neighbours, network, remap
 from minato.drivers.engine import setup
 from minato.errors import MinatoError, PlatformError
 from minato.values.config import Config
@@ -91,6 +91,7 @@ class Engine:
         for bridge in self.inside:
             network.ensure_bridge(bridge, mtu=way.mtu)
         network.ensure_rules(self.config.ns, self.inside, way.name, self.dns)
+        remap.ensure_ranges()
         dockerd.write_configs(self.config, self.places, dns=self.dns, mtu=way.mtu)
 
     def refuse_conflicts(self) -> None:
