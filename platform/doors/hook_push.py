@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
+from apps.deploys.models import Deploy
 from doors.database import ask
 from doors.desk import Desk, Started
 from doors.hook import Push, Say
@@ -26,7 +27,6 @@ log = logging.getLogger(__name__)
 SNAPSHOTS = 2
 """Sources read at once: each takes a core."""
 
-OVER = frozenset({"live", "draining", "retired", "done", "failed", "cancelled"})
 LOOK = 1.0
 """Seconds between two looks at the row."""
 
@@ -141,7 +141,7 @@ class Pushes:
         fault: Exception | None = None
         for _ in range(FAULTS):
             try:
-                while (found := await ask(self._desk.outcome, started.uid)).state not in OVER:
+                while (found := await ask(self._desk.outcome, started.uid)).state not in Deploy.OVER:
                     await asyncio.sleep(LOOK)
                 return found
             except Exception as error:
